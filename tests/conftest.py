@@ -1,0 +1,23 @@
+"""Strictness for every test, and a compile cache, so that a second run is a matter of seconds."""
+
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir()) / "jaxnn-tests"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+import jax  # noqa: E402 - reads the variables above
+import pytest  # noqa: E402
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Float64 for one test: rules are judged where rounding cannot hide a mistake."""
+    with jax.enable_x64(True):
+        yield

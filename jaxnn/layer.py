@@ -1,0 +1,107 @@
+"""The contract: what a layer is. A network is a layer too.
+
+    init(key, x)                           -> params
+    forward(params, x, key=None)           -> (y, residuals)
+    backward(params, residuals, dy, read)  -> (dx, readings)
+
+The batch is the first axis, features are the last, and a parameter is summed over all axes in
+front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x (None if x is
+of integers, which have no derivative), and the readings: the structure of params, with
+`read(factor)` where a parameter was. The factor holds what the parameter's gradient is made of;
+`read` decides what becomes of it, see `jaxnn.readings`.
+
+Residuals are a pytree of arrays, the least that makes `backward` cheap. A shape that backward
+needs travels in a `Shape`, because a plain tuple of ints would turn into arrays between two jits.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import jax
+
+from jaxnn.values import Static
+
+Read = Callable[[Any], Any]
+
+
+class Layer(Static):
+    """Base of all layers: an immutable value of hyperparameters. Parameters live outside.
+
+    A subclass declares its hyperparameters as fields and writes `forward` and `backward`, and
+    `init` if it has parameters. Set `mixes_examples` where y[n] depends on other rows than x[n].
+    """
+
+    mixes_examples: ClassVar[bool] = False
+
+    def init(self, key: Any, x: Any) -> Any:
+        """Parameters for inputs like x, of which only .shape and .dtype are used."""
+        del key, x
+        return ()
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        """The output and the residuals that `backward` needs."""
+        raise NotImplementedError(f"write {type(self).__name__}.forward(self, params, x, key=None)")
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        """The derivative by x, given that by y, and the readings of the parameters."""
+        raise NotImplementedError(
+            f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
+        )
+
+
+class Shape(Static):
+    """A shape among residuals: structure, so that it stays a tuple of ints between two jits."""
+
+    dims: tuple[int, ...]
+
+
+def output_like(layer: Layer, params: Any, x: Any, key: Any = None) -> Any:
+    """Shape and dtype of the output, found by running `forward` without computing anything."""
+    return jax.eval_shape(layer.forward, params, x, key)[0]
+
+
+def _inner(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
+    """The fields of a combinator that hold layers."""
+    found = {}
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        several = isinstance(value, tuple) and value and all(isinstance(v, Layer) for v in value)
+        if several or isinstance(value, Layer):
+            found[field.name] = value
+    return found
+
+
+def innermost(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """Every layer that holds no others, with the path of its parameters: a tuple of layers adds
+    an index to the path, a single inner layer shares the parameters of the one around it."""
+    inner = _inner(net)
+    if not inner:
+        yield path, net
+    for value in inner.values():
+        if isinstance(value, Layer):
+            yield from innermost(value, path)
+        else:
+            for i, layer in enumerate(value):
+                yield from innermost(layer, f"{path}[{i}]")
+
+
+def map_innermost(change: Callable[[str, Layer], Layer], net: Layer, path: str = "") -> Layer:
+    """The same network with every innermost layer replaced by `change(path, layer)`."""
+    inner = _inner(net)
+    if not inner:
+        return change(path, net)
+    changes: dict[str, Any] = {}
+    for name, value in inner.items():
+        if isinstance(value, Layer):
+            changes[name] = map_innermost(change, value, path)
+        else:
+            changes[name] = tuple(
+                map_innermost(change, layer, f"{path}[{i}]") for i, layer in enumerate(value)
+            )
+    return net.replace(**changes)
+
+
+def mixing_layers(net: Layer) -> list[str]:
+    """Path and name of each layer that mixes the examples of a batch."""
+    return [f"{path} {layer!r}".strip() for path, layer in innermost(net) if layer.mixes_examples]

@@ -1,25 +1,77 @@
 """Neural networks in JAX whose backward pass is written by hand."""
 
+from jaxnn.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    linear,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    step,
+    tanh,
+)
+from jaxnn.combinators import Parallel, Serial, Skip, serial
+from jaxnn.dense import Dense
 from jaxnn.factors import Factor, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.initializers import (
+    constant,
+    glorot,
+    he,
+    lecun,
+    normal,
+    uniform,
+    variance_scaling,
+    zeros,
+)
 from jaxnn.layer import Layer, Shape
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
 from jaxnn.readings import factors, gradient
+from jaxnn.reshape import Flatten, Pixels
 
 __all__ = [
     "Affine",
+    "Dense",
     "Factor",
+    "Flatten",
     "Layer",
     "Outer",
+    "Parallel",
+    "Pixels",
     "Rows",
     "ScaleShift",
     "Scaled",
+    "Serial",
     "Shape",
+    "Skip",
     "Sum",
     "Table",
     "Tied",
+    "constant",
     "count_parameters",
+    "elu",
     "everything",
     "factors",
+    "gelu",
+    "glorot",
     "gradient",
+    "he",
+    "leaky_relu",
+    "lecun",
+    "linear",
+    "normal",
+    "relu",
+    "serial",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "step",
+    "tanh",
+    "uniform",
+    "variance_scaling",
     "weights",
+    "zeros",
 ]

@@ -1,0 +1,239 @@
+"""Activations: element by element, without parameters to learn. Each is a layer.
+
+`relu` is a value, and so is `leaky_relu`; one with a parameter is called with it, as in
+`leaky_relu(0.1)`. Shapes: x and y (*any,), of a floating dtype, which is kept; x of integers
+raises TypeError. The derivative is taken from the output y where that is possible, so that the
+residual is an array the next layer holds anyway.
+"""
+
+import dataclasses
+import math
+from typing import Any, ClassVar, Self
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import erfc
+
+from jaxnn.checks import check_floating
+from jaxnn.layer import Layer, Read
+from jaxnn.values import check_number
+
+
+class Activation(Layer):
+    """Base of the activations: at most one number as a hyperparameter, printed by its name."""
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.name = name
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_number(self, field.name)
+
+    def __call__(self, parameter: float) -> Self:
+        fields = dataclasses.fields(self)
+        if not fields:
+            raise TypeError(f"{self!r} has no parameter, got {parameter!r}; write {self!r} alone")
+        return self.replace(**{fields[0].name: parameter})
+
+    def __repr__(self) -> str:
+        changed = [
+            repr(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({changed[0]})" if changed else self.name
+
+
+class Linear(Activation, name="linear"):
+    """y = k x, dx = k dy. Residuals: none. k = 1 is the identity."""
+
+    k: float = 1.0
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        return self.k * x, ()
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        return self.k * dy, ()
+
+
+class Step(Activation, name="step"):
+    """y = 1 where x >= k, else 0. dx = 0 everywhere, the jump at k included. Residuals: none.
+
+    Source: McCulloch and Pitts 1943; Rosenblatt 1958.
+    """
+
+    k: float = 0.0
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        return (x >= self.k).astype(x.dtype), ()
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        return jnp.zeros_like(dy), ()
+
+
+class Sigmoid(Activation, name="sigmoid"):
+    """y = 1 / (1 + e^-x), dx = y (1 - y) dy. Residuals: y. The logistic function."""
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        y = jax.nn.sigmoid(x)
+        return y, y
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        y = residuals
+        return y * (1 - y) * dy, ()
+
+
+class Tanh(Activation, name="tanh"):
+    """y = tanh x, dx = (1 - y^2) dy. Residuals: y."""
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        y = jnp.tanh(x)
+        return y, y
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        y = residuals
+        return (1 - y * y) * dy, ()
+
+
+class ReLU(Activation, name="relu"):
+    """y = max(x, 0), dx = dy where y > 0, else 0: the derivative at the kink, x = 0, is 0.
+
+    Residuals: y. Source: Nair and Hinton 2010.
+    """
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        y = jax.nn.relu(x)
+        return y, y
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        y = residuals
+        return jnp.where(y > 0, dy, 0), ()
+
+
+class LeakyReLU(Activation, name="leaky_relu"):
+    """y = x where x > 0, else slope x; dx = dy or slope dy likewise: at the kink, slope dy.
+
+    Residuals: x. Source: Maas, Hannun and Ng 2013, section 2.
+    """
+
+    slope: float = 0.01
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        return jnp.where(x > 0, x, self.slope * x), x
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        return jnp.where(x > 0, dy, self.slope * dy), ()
+
+
+class Softplus(Activation, name="softplus"):
+    """y = log(1 + e^x), dx = sigmoid(x) dy = (1 - e^-y) dy. Residuals: y.
+
+    Source: Dugas et al. 2001, eq. 8.
+    """
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        y = jax.nn.softplus(x)
+        return y, y
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        y = residuals
+        return -jnp.expm1(-y) * dy, ()
+
+
+class ELU(Activation, name="elu"):
+    """y = x where x > 0, else alpha (e^x - 1); dx = dy, or (y + alpha) dy: at x = 0, alpha dy.
+
+    Residuals: x and y. Source: Clevert, Unterthiner and Hochreiter 2016, eqs. 15 and 16.
+    """
+
+    alpha: float = 1.0
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        below = jnp.where(x > 0, 0, x)  # e^x of a large x would overflow in the branch not taken
+        y = jnp.where(x > 0, x, self.alpha * jnp.expm1(below))
+        return y, (x, y)
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x, y = residuals
+        return jnp.where(x > 0, dy, (y + self.alpha) * dy), ()
+
+
+class GELU(Activation, name="gelu"):
+    """y = x Phi(x), dx = (Phi(x) + x phi(x)) dy, for the normal distribution Phi, density phi.
+
+    Exact, without the tanh approximation. Residuals: x. Source: Hendrycks and Gimpel 2016, eq. 1.
+    """
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        return x * _normal_cdf(x), x
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        density = jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+        return (_normal_cdf(x) + x * density) * dy, ()
+
+
+def _normal_cdf(x: Any) -> Any:
+    return 0.5 * erfc(-x / math.sqrt(2))
+
+
+class SiLU(Activation, name="silu"):
+    """y = x s with s = sigmoid(x), dx = s (1 + x (1 - s)) dy. Residuals: x.
+
+    Source: Elfwing, Uchibe and Doya 2018, eqs. 3 and 5.
+    """
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        return x * jax.nn.sigmoid(x), x
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        s = jax.nn.sigmoid(x)
+        return s * (1 + x * (1 - s)) * dy, ()
+
+
+class Softmax(Activation, name="softmax"):
+    """y_i = e^x_i / sum_j e^x_j over the last axis, dx = y (dy - <y, dy>). Residuals: y.
+
+    As the last layer under a square cost, or inside a network; a cross-entropy takes the logits
+    and has its own softmax. Raises ValueError for an x without axes. Source: Bridle 1990.
+    """
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        if x.ndim < 1:
+            raise ValueError(f"{self!r}: expected x (..., classes), got a scalar; give it an axis")
+        e = jnp.exp(x - x.max(axis=-1, keepdims=True))
+        y = e / e.sum(axis=-1, keepdims=True)
+        return y, y
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        y = residuals
+        return y * (dy - (y * dy).sum(axis=-1, keepdims=True)), ()
+
+
+linear = Linear()
+step = Step()
+sigmoid = Sigmoid()
+tanh = Tanh()
+relu = ReLU()
+leaky_relu = LeakyReLU()
+softplus = Softplus()
+elu = ELU()
+gelu = GELU()
+silu = SiLU()
+softmax = Softmax()

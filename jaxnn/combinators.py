@@ -1,0 +1,159 @@
+"""Combinators: layers made of layers."""
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.checks import check_count, located
+from jaxnn.layer import Layer, Read, Shape, output_like
+
+
+class Serial(Layer):
+    """One layer after the other; `serial(a, b, c)` builds it.
+
+        x_(i+1) = layer_i(x_i)
+
+    Parameters, residuals and readings are tuples with an entry for each layer, in order. Backward
+    goes through the layers from last to first. A key is split, one part for each layer.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        _check_layers("serial", self.layers)
+
+    def __repr__(self) -> str:
+        return f"serial({', '.join(map(repr, self.layers))})"
+
+    def init(self, key: Any, x: Any) -> tuple[Any, ...]:
+        params = []
+        for i, (layer, k) in enumerate(zip(self.layers, _split(key, self.layers), strict=True)):
+            with located(f"[{i}]", layer):
+                params.append(layer.init(k, x))
+                x = output_like(layer, params[-1], x, k)
+        return tuple(params)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_count(self, params, len(self.layers))
+        residuals = []
+        keys = _split(key, self.layers)
+        for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
+            with located(f"[{i}]", layer):
+                x, r = layer.forward(p, x, k)
+            residuals.append(r)
+        return x, tuple(residuals)
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        readings = []
+        for i in reversed(range(len(self.layers))):
+            with located(f"[{i}]", self.layers[i]):
+                dy, reading = self.layers[i].backward(params[i], residuals[i], dy, read)
+            readings.append(reading)
+        return dy, tuple(reversed(readings))
+
+
+def serial(*layers: Layer) -> Serial:
+    """The layers one after the other, as one layer."""
+    return Serial(layers)
+
+
+class Skip(Layer):
+    """A branch beside the identity: y = x + branch(x), dx = dy + branch^T(dy).
+
+    Parameters, residuals and readings are those of the branch. Raises ValueError if the branch
+    changes the shape. Source: He et al. 2016, eq. 1.
+    """
+
+    branch: Layer
+
+    def __post_init__(self) -> None:
+        _check_layers("Skip", (self.branch,))
+
+    def init(self, key: Any, x: Any) -> Any:
+        return self.branch.init(key, x)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        y, residuals = self.branch.forward(params, x, key)
+        if y.shape != x.shape:
+            raise ValueError(
+                f"{self!r}: expected the branch to keep the shape {x.shape} of x, got {y.shape}; "
+                f"end it with a layer of {x.shape[-1]} outputs"
+            )
+        return x + y, residuals
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        dx, readings = self.branch.backward(params, residuals, dy, read)
+        return dy + dx, readings
+
+
+class Parallel(Layer):
+    """Several layers on the same input, merged: their sum, or joined along the last axis.
+
+        y = sum_i layer_i(x)    or    y = [layer_0(x), layer_1(x), ...]
+
+    `Parallel((a, b), "sum")`, `Parallel((a, b), "concat")`. Parameters, residuals and readings are
+    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx.
+    Raises ValueError if the outputs do not fit together.
+    """
+
+    layers: tuple[Layer, ...]
+    merge: Literal["sum", "concat"]
+
+    def __post_init__(self) -> None:
+        _check_layers("Parallel", self.layers)
+        if self.merge not in ("sum", "concat"):
+            raise ValueError(f"Parallel: expected merge 'sum' or 'concat', got {self.merge!r}")
+
+    def init(self, key: Any, x: Any) -> tuple[Any, ...]:
+        params = []
+        for i, (layer, k) in enumerate(zip(self.layers, _split(key, self.layers), strict=True)):
+            with located(f"[{i}]", layer):
+                params.append(layer.init(k, x))
+        return tuple(params)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_count(self, params, len(self.layers))
+        ys, residuals = [], []
+        keys = _split(key, self.layers)
+        for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
+            with located(f"[{i}]", layer):
+                y, r = layer.forward(p, x, k)
+            ys.append(y)
+            residuals.append((r, Shape(y.shape)))
+        self._check_outputs([y.shape for y in ys])
+        y = sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
+        return y, tuple(residuals)
+
+    def _check_outputs(self, shapes: list[tuple[int, ...]]) -> None:
+        kept = [shape if self.merge == "sum" else shape[:-1] for shape in shapes]
+        if len(set(kept)) > 1:
+            alike = "equal shapes" if self.merge == "sum" else "shapes equal but for the last axis"
+            raise ValueError(f"{self!r}: expected outputs of {alike} to {self.merge}, got {shapes}")
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        dx, readings, start = None, [], 0
+        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
+            part, stop = dy, start + shape.dims[-1]
+            if self.merge == "concat":
+                part, start = dy[..., start:stop], stop
+            with located(f"[{i}]", layer):
+                dx_i, reading = layer.backward(params[i], r, part, read)
+            dx = dx_i if dx is None else dx + dx_i
+            readings.append(reading)
+        return dx, tuple(readings)
+
+
+def _split(key: Any, layers: tuple[Layer, ...]) -> list[Any]:
+    return [None] * len(layers) if key is None else list(jax.random.split(key, len(layers)))
+
+
+def _check_layers(name: str, layers: Any) -> None:
+    if not isinstance(layers, tuple) or not layers:
+        raise TypeError(f"{name}: expected a tuple of one or more layers, got {layers!r}")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"{name}: expected a layer at [{i}], got {layer!r}; a layer is a value, such as "
+                "Dense(30) or relu, of a subclass of jaxnn.Layer"
+            )

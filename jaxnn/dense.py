@@ -1,0 +1,60 @@
+"""The dense layer."""
+
+from typing import Any
+
+import jax
+
+from jaxnn.checks import check_features, check_record, check_weight, float_dtype, require_key
+from jaxnn.factors import Outer, Sum
+from jaxnn.initializers import Initializer, glorot, zeros
+from jaxnn.layer import Layer, Read
+from jaxnn.parameters import Affine
+
+
+class Dense(Layer):
+    """Affine map of the last axis.
+
+        y = x w + b
+
+    Shapes: x (*batch, n_in), w (n_in, n_out), b (n_out,), y (*batch, n_out); `Affine(w, None)`
+    without `bias`. Parameters take the dtype of x. Backward:
+
+        dx = dy w^T     dw = sum x (x) dy     db = sum dy
+
+    summed over all axes in front of the last. Residuals: x.
+
+    Raises ValueError for fewer than two axes or a last axis that is not n_in, TypeError for an x
+    that is not floating point or not of the parameters' dtype.
+    Source: Rumelhart, Hinton and Williams 1986, eqs. 1, 5 to 7.
+    """
+
+    n_out: int
+    w_init: Initializer = glorot
+    b_init: Initializer = zeros
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n_out, int) or isinstance(self.n_out, bool) or self.n_out < 1:
+            raise ValueError(f"Dense: expected n_out to be a whole number >= 1, got {self.n_out!r}")
+
+    def init(self, key: Any, x: Any) -> Affine:
+        check_features(self, x)
+        key_w, key_b = jax.random.split(require_key(self, key, "init(key, x)"))
+        dtype = float_dtype(x)
+        w = self.w_init(key_w, (x.shape[-1], self.n_out), dtype)
+        b = self.b_init(key_b, (self.n_out,), dtype) if self.bias else None
+        return Affine(w, b)
+
+    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_record(self, params, Affine)
+        check_features(self, x)
+        check_weight(self, params.w, x)
+        y = x @ params.w
+        return (y + params.b if self.bias else y), x
+
+    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        dx = dy @ params.w.T
+        dw = read(Outer(x, dy))
+        db = read(Sum(dy)) if self.bias else None
+        return dx, Affine(dw, db)

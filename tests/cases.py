@@ -1,0 +1,87 @@
+"""THE table: every layer with inputs that exercise it. Adding a layer is adding a row.
+
+Sizes are distinct primes, so that no two axes can be mistaken for each other. `plant` puts exact
+values among the normal inputs: kinks, and ties between neighbours.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+import jaxnn as nn
+from jaxnn import Dense, Flatten, Layer, Parallel, Pixels, Skip, serial
+from tests.private_layers import LSTM, BatchNorm, Conv, Dropout, LayerNorm, TiedTable
+
+
+class Case(NamedTuple):
+    """A layer, the shape of its input, planted values, and for ids the number of different ones."""
+
+    layer: Layer
+    shape: tuple[int, ...]
+    plant: tuple[float, ...] = ()
+    ids: int = 0
+
+    def x(self, dtype: Any = None) -> Any:
+        """The input: normal, with `plant` in its first entries, or ids with one id repeated."""
+        rng = np.random.default_rng(len(self.shape))
+        if self.ids:
+            x = rng.integers(0, self.ids, self.shape)
+            x[0, :2] = 1
+            return jnp.asarray(x, jnp.int32)
+        x = rng.normal(size=self.shape)
+        x.reshape(-1)[: len(self.plant)] = self.plant
+        return jnp.asarray(x, dtype or float)
+
+
+KINK = (0.0, -0.0, 20.0, -20.0)
+TIE = (3.0, 3.0, -3.0, 3.0)
+
+PUBLIC = [
+    Case(Dense(7), (3, 5)),
+    Case(Dense(7), (2, 3, 5)),
+    Case(Dense(7, bias=False, w_init=nn.he), (2, 3, 11, 5)),
+    Case(nn.linear, (3, 5)),
+    Case(nn.linear(-2.5), (2, 3, 5)),
+    Case(nn.step, (3, 5), KINK),
+    Case(nn.step(0.5), (3, 5), (0.5, *KINK)),
+    Case(nn.sigmoid, (3, 5), KINK),
+    Case(nn.tanh, (3, 5), KINK),
+    Case(nn.relu, (2, 3, 5), KINK),
+    Case(nn.leaky_relu, (3, 5), KINK),
+    Case(nn.leaky_relu(0.1), (2, 3, 5), KINK),
+    Case(nn.softplus, (3, 5), KINK),
+    Case(nn.elu, (3, 5), (*KINK, 800.0)),
+    Case(nn.elu(0.7), (3, 5), KINK),
+    Case(nn.gelu, (3, 5), KINK),
+    Case(nn.silu, (3, 5), KINK),
+    Case(nn.softmax, (2, 3, 5), TIE),
+    Case(Flatten(), (2, 3, 5, 7)),
+    Case(Pixels(16.0), (3, 5), ids=17),
+    Case(serial(Dense(7), nn.sigmoid, Dense(2)), (3, 5)),
+    Case(serial(Flatten(), Dense(7), nn.relu, serial(Dense(3), nn.tanh), nn.softmax), (2, 3, 5)),
+    Case(serial(Pixels(), Dense(7)), (3, 5), ids=256),
+    Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
+    Case(Parallel((Dense(7), serial(Dense(3), nn.tanh)), "concat"), (2, 3, 5)),
+    Case(Parallel((Dense(7), serial(nn.tanh, Dense(7))), "sum"), (3, 5)),
+]
+
+PRIVATE = [
+    Case(Conv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
+    Case(Conv(5, window=2, stride=3), (2, 7, 6, 3)),
+    Case(LSTM(7), (3, 5, 2)),
+    Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
+    Case(LayerNorm(), (2, 3, 5)),
+    Case(BatchNorm(), (7, 5)),
+    Case(Dropout(0.4), (3, 5)),
+    # no bias before batch-norm: its gradient is exactly zero, which rounding turns into noise
+    Case(serial(Dense(7, bias=False), BatchNorm(), nn.relu, Dropout(0.4), Dense(2)), (5, 3)),
+    Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),
+]
+
+CASES = PUBLIC + PRIVATE
+
+
+def name(case: Case) -> str:
+    """The id of a case: the layer as it prints, and the shape."""
+    return f"{case.layer!r}-{'x'.join(map(str, case.shape))}"

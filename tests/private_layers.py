@@ -1,0 +1,233 @@
+"""Layers the library does not have yet, written against its contract to find out what it lacks.
+
+They are here to stress the contract: a window, time, one table used twice, statistics over features
+and over the batch, randomness. None of them needs an exception from it.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxnn import (
+    Affine,
+    Factor,
+    Layer,
+    Outer,
+    Rows,
+    Scaled,
+    ScaleShift,
+    Sum,
+    Table,
+    Tied,
+    lecun,
+    normal,
+)
+from jaxnn.checks import require_key
+from jaxnn.values import static
+
+
+class Patches(Factor):
+    """dw of a convolution: the outer product over patches of x that are never formed.
+
+    A new kind of factor, made outside the library: one class with one method.
+    """
+
+    x: Any
+    d: Any
+    stride: int = static()
+    pad: int = static()
+    rest: tuple[int, int] = static()
+
+    def total(self, d: Any) -> Any:
+        return lax.conv_general_dilated(
+            self.x,
+            d,
+            (1, 1),
+            [(self.pad, self.pad - r) for r in self.rest],
+            rhs_dilation=(self.stride, self.stride),
+            dimension_numbers=("CHWN", "IHWO", "HWNC"),
+        )
+
+
+class Conv(Layer):
+    """y[n, i, j] = sum_(u, v) x[n, s i + u - p, s j + v - p] w[u, v] + b, with stride s, padding p.
+
+    dx is the convolution of dy, spread out by the stride, with the flipped kernel, in and out
+    exchanged; dw convolves x with dy over the batch. Residuals: x.
+    """
+
+    n_out: int
+    window: int
+    stride: int = 1
+    pad: int = 0
+
+    def init(self, key: Any, x: Any) -> Affine:
+        shape = (self.window, self.window, x.shape[-1], self.n_out)
+        return Affine(lecun(key, shape, x.dtype), jnp.zeros(self.n_out, x.dtype))
+
+    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+        y = lax.conv_general_dilated(
+            x,
+            params.w,
+            (self.stride, self.stride),
+            [(self.pad, self.pad)] * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return y + params.b, x
+
+    def backward(self, params: Affine, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        x, k, p, s = residuals, self.window, self.pad, self.stride
+        # rows and columns at the far edge that no window reached
+        rest = tuple((size + 2 * p - k) % s for size in x.shape[1:3])
+        dx = lax.conv_general_dilated(
+            dy,
+            params.w[::-1, ::-1].swapaxes(2, 3),
+            (1, 1),
+            [(k - 1 - p, k - 1 - p + r) for r in rest],
+            lhs_dilation=(s, s),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        dw = read(Patches(x, dy, stride=s, pad=p, rest=rest))
+        return dx, Affine(dw, read(Sum(dy)))
+
+
+class Gates(NamedTuple):
+    """Parameters of a recurrent layer: w_x (n_in, 4 n), w_h (n, 4 n), b (4 n,)."""
+
+    w_x: Any
+    w_h: Any
+    b: Any
+
+
+class LSTM(Layer):
+    """A long short-term memory over time: x (batch, time, n_in) to h (batch, time, n).
+
+        z_t = x_t w_x + h_(t-1) w_h + b = [i, f, g, o]
+        c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g),   h_t = sigmoid(o) tanh(c_t)
+
+    Backward runs against time and leaves dz_t; the weights are then contracted in one product.
+    Residuals: x, h_(t-1), c_(t-1), c_t and the gates. Source: Hochreiter and Schmidhuber 1997.
+    """
+
+    n: int
+
+    def init(self, key: Any, x: Any) -> Gates:
+        key_x, key_h = jax.random.split(key)
+        w_x = lecun(key_x, (x.shape[-1], 4 * self.n), x.dtype)
+        return Gates(
+            w_x, lecun(key_h, (self.n, 4 * self.n), x.dtype), jnp.zeros(4 * self.n, x.dtype)
+        )
+
+    def forward(self, params: Gates, x: Any, key: Any = None) -> tuple[Any, Any]:
+        def tick(carry: Any, x_t: Any) -> Any:
+            h0, c0 = carry
+            z = x_t @ params.w_x + h0 @ params.w_h + params.b
+            i, f, g, o = jnp.split(z, 4, axis=-1)
+            i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+            c = f * c0 + i * g
+            h = o * jnp.tanh(c)
+            return (h, c), (h, (h0, c0, c, i, f, g, o))
+
+        zero = jnp.zeros((x.shape[0], self.n), x.dtype)
+        _, (h, kept) = lax.scan(tick, (zero, zero), x.swapaxes(0, 1))
+        return h.swapaxes(0, 1), (x, kept)
+
+    def backward(self, params: Gates, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        x, kept = residuals
+
+        def tock(carry: Any, step: Any) -> Any:
+            dh, dc = carry
+            dh_t, (_, c0, c, i, f, g, o) = step
+            dh = dh + dh_t
+            t = jnp.tanh(c)
+            dc = dc + dh * o * (1 - t * t)
+            di, df, dg, do = dc * g, dc * c0, dc * i, dh * t
+            dz = jnp.concatenate(
+                [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], axis=-1
+            )
+            return (dz @ params.w_h.T, dc * f), dz
+
+        zero = jnp.zeros_like(kept[0][0])
+        _, dz = lax.scan(tock, (zero, zero), (dy.swapaxes(0, 1), kept), reverse=True)
+        dz, h0 = dz.swapaxes(0, 1), kept[0].swapaxes(0, 1)
+        readings = Gates(read(Outer(x, dz)), read(Outer(h0, dz)), read(Sum(dz)))
+        return dz @ params.w_x.T, readings
+
+
+class TiedTable(Layer):
+    """One table both as embedding and as output: e = rows[x], y = inner(e) rows^T.
+
+    x holds ids (batch, time), y logits (batch, time, n). The gradient of the table is the sum of
+    what its two uses say. Parameters: (Table, those of inner). Source: Press and Wolf 2017.
+    """
+
+    n: int
+    width: int
+    inner: Layer
+
+    def init(self, key: Any, x: Any) -> Any:
+        key_rows, key_inner = jax.random.split(key)
+        rows = normal(1.0)(key_rows, (self.n, self.width), jnp.zeros(()).dtype)
+        e = jax.ShapeDtypeStruct((*x.shape, self.width), rows.dtype)
+        return Table(rows), self.inner.init(key_inner, e)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        table, inner = params
+        h, residuals = self.inner.forward(inner, table.rows[x], key)
+        return h @ table.rows.T, (x, h, residuals)
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        (table, inner), (x, h, r) = params, residuals
+        de, readings = self.inner.backward(inner, r, dy @ table.rows, read)
+        factor = Tied((Outer(h, dy, transpose=True), Rows(x, de, n=self.n)))
+        return None, (Table(read(factor)), readings)
+
+
+class LayerNorm(Layer):
+    """y = scale xhat + shift, xhat = (x - m) s, with m the mean over features, s = (v + eps)^-1/2.
+
+        dx = s (d - mean(d) - xhat mean(d xhat)),   d = scale dy
+
+    Residuals: xhat and s. Source: Ba, Kiros and Hinton 2016, eq. 4.
+    """
+
+    eps: float = 1e-5
+    mixes_axes = (-1,)
+
+    def init(self, key: Any, x: Any) -> ScaleShift:
+        return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
+
+    def forward(self, params: ScaleShift, x: Any, key: Any = None) -> tuple[Any, Any]:
+        centred = x - x.mean(self.mixes_axes, keepdims=True)
+        s = lax.rsqrt((centred * centred).mean(self.mixes_axes, keepdims=True) + self.eps)
+        xhat = centred * s
+        return params.scale * xhat + params.shift, (xhat, s)
+
+    def backward(self, params: ScaleShift, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        xhat, s = residuals
+        d = params.scale * dy
+        mean = d.mean(self.mixes_axes, keepdims=True)
+        along = (d * xhat).mean(self.mixes_axes, keepdims=True)
+        return s * (d - mean - xhat * along), ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy)))
+
+
+class BatchNorm(LayerNorm):
+    """The same with mean and variance over the batch. Source: Ioffe and Szegedy 2015, alg. 1."""
+
+    mixes_axes = (0,)
+    mixes_examples = True
+
+
+class Dropout(Layer):
+    """y = x mask / (1 - rate), mask 1 with probability 1 - rate. Residuals: the mask."""
+
+    rate: float
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        mask = jax.random.bernoulli(require_key(self, key), 1 - self.rate, x.shape)
+        return jnp.where(mask, x / (1 - self.rate), 0), mask
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        return jnp.where(residuals, dy / (1 - self.rate), 0), ()

@@ -1,0 +1,109 @@
+"""The laws of the contract, each over the whole table of cases."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxnn as nn
+from jaxnn.layer import mixing_layers
+from tests.cases import CASES, PUBLIC, name
+from tests.compare import KEY, assert_backward_right, assert_trees_close, by_hand, setting
+
+over_cases = pytest.mark.parametrize("case", CASES, ids=name)
+
+
+@over_cases
+@pytest.mark.usefixtures("x64")
+def test_backward_agrees_with_autodiff_in_float64(case):
+    assert_backward_right(case.layer, case.x(), seed=1)
+    assert_backward_right(case.layer, case.x(), seed=2)
+
+
+@over_cases
+@pytest.mark.usefixtures("x64")
+def test_backward_is_linear_in_dy(case):
+    x = case.x()
+    params, dy = setting(case.layer, x)
+    once = by_hand(case.layer, params, x, dy)
+    double = by_hand(case.layer, params, x, 2 * dy)
+    assert_trees_close(double, jax.tree.map(lambda leaf: 2 * leaf, once), rtol=0)
+    both = by_hand(case.layer, params, x, dy + dy[::-1])
+    other = by_hand(case.layer, params, x, dy[::-1])
+    assert_trees_close(both, jax.tree.map(jnp.add, once, other), rtol=1e-12)
+
+
+@over_cases
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16], ids=["float32", "bfloat16"])
+def test_shapes_and_dtypes_are_kept(case, dtype):
+    x = case.x() if case.ids else case.x(dtype)
+    params, dy = setting(case.layer, x)
+    dx, readings = jax.eval_shape(by_hand, case.layer, params, x, dy)
+    assert case.ids or (dy.dtype, dx.dtype, dx.shape) == (dtype, dtype, x.shape)
+    chex.assert_trees_all_equal_shapes_and_dtypes(readings, params)
+
+
+@over_cases
+@pytest.mark.usefixtures("x64")
+def test_residuals_are_arrays_that_cross_two_jits(case):
+    x = case.x()
+    params, dy = setting(case.layer, x)
+    _, residuals = jax.jit(lambda p, x: case.layer.forward(p, x, KEY))(params, x)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(residuals))
+    apart = jax.jit(lambda p, r, dy: case.layer.backward(p, r, dy, lambda f: f.contract()))
+    together = by_hand(case.layer, params, x, dy)
+    assert_trees_close(apart(params, residuals, dy), together, rtol=1e-12)
+
+
+@over_cases
+@pytest.mark.usefixtures("x64")
+def test_jit_changes_nothing(case):
+    x = case.x()
+    params, dy = setting(case.layer, x)
+    with jax.disable_jit():
+        eager = by_hand(case.layer, params, x, dy)
+    assert_trees_close(by_hand(case.layer, params, x, dy), eager, rtol=1e-12)
+
+
+@over_cases
+def test_a_rebuilt_layer_is_equal_and_prints_as_the_call_that_makes_it(case):
+    import tests.private_layers as private
+
+    rebuilt = eval(repr(case.layer), {**vars(nn), **vars(private)})
+    assert rebuilt == case.layer
+    assert hash(rebuilt) == hash(case.layer)
+    assert jax.tree.leaves(case.layer) == []
+
+
+def one_example(factor, c):
+    """A reading written outside the library: dl_n/dw for each n, by contracting row after row."""
+    rows = jax.tree.map(lambda leaf: leaf[:, None], factor)
+    return jax.vmap(lambda row: row.contract(c))(rows)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not mixing_layers(c.layer)], ids=name)
+@pytest.mark.usefixtures("x64")
+def test_a_reading_from_outside_gives_per_example_gradients(case):
+    x = case.x()
+    params, dy = setting(case.layer, x)
+
+    @jax.jit
+    def both(params):
+        def alone(n):
+            return jax.grad(lambda p: (case.layer.forward(p, x, KEY)[0][n] * dy[n]).sum())(params)
+
+        _, residuals = case.layer.forward(params, x, KEY)
+        _, readings = case.layer.backward(params, residuals, dy, lambda f: one_example(f, 1.0))
+        return readings, jax.vmap(alone)(jnp.arange(len(x)))
+
+    readings, expected = both(params)
+    assert_trees_close(readings, expected)
+    summed = jax.tree.map(lambda leaf: leaf.sum(0), readings)
+    assert_trees_close(summed, by_hand(case.layer, params, x, dy)[1], rtol=1e-12)
+
+
+def test_the_table_has_every_public_layer():
+    values = [vars(nn)[n] for n in nn.__all__]
+    public = {type(v) for v in values if isinstance(v, nn.Layer)}
+    public |= {v for v in values if isinstance(v, type) and issubclass(v, nn.Layer)}
+    assert public - {nn.Layer} <= {type(case.layer) for case in PUBLIC}

@@ -14,6 +14,7 @@ from jaxnn.activations import (
     tanh,
 )
 from jaxnn.combinators import Parallel, Serial, Skip, serial
+from jaxnn.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 from jaxnn.dense import Dense
 from jaxnn.factors import Factor, Outer, Rows, Scaled, Sum, Tied
 from jaxnn.initializers import (
@@ -27,6 +28,7 @@ from jaxnn.initializers import (
     zeros,
 )
 from jaxnn.layer import Layer, Shape
+from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
 from jaxnn.readings import factors, gradient
 from jaxnn.reshape import Flatten, Pixels
@@ -37,6 +39,7 @@ __all__ = [
     "Factor",
     "Flatten",
     "Layer",
+    "Loss",
     "Outer",
     "Parallel",
     "Pixels",
@@ -57,6 +60,7 @@ __all__ = [
     "gelu",
     "glorot",
     "gradient",
+    "half_square",
     "he",
     "leaky_relu",
     "lecun",
@@ -65,10 +69,13 @@ __all__ = [
     "relu",
     "serial",
     "sigmoid",
+    "sigmoid_cross_entropy",
     "silu",
     "softmax",
+    "softmax_cross_entropy",
     "softplus",
     "step",
+    "sum_square",
     "tanh",
     "uniform",
     "variance_scaling",

@@ -13,6 +13,7 @@ from jaxnn.activations import (
     step,
     tanh,
 )
+from jaxnn.backpropagation import backprop
 from jaxnn.combinators import Parallel, Serial, Skip, serial
 from jaxnn.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 from jaxnn.dense import Dense
@@ -52,6 +53,7 @@ __all__ = [
     "Sum",
     "Table",
     "Tied",
+    "backprop",
     "constant",
     "count_parameters",
     "elu",

@@ -31,6 +31,7 @@ from jaxnn.initializers import (
 from jaxnn.layer import Layer, Shape
 from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
+from jaxnn.penalties import elastic, l1, l2
 from jaxnn.readings import factors, gradient
 from jaxnn.reshape import Flatten, Pixels
 
@@ -56,6 +57,7 @@ __all__ = [
     "backprop",
     "constant",
     "count_parameters",
+    "elastic",
     "elu",
     "everything",
     "factors",
@@ -64,6 +66,8 @@ __all__ = [
     "gradient",
     "half_square",
     "he",
+    "l1",
+    "l2",
     "leaky_relu",
     "lecun",
     "linear",

@@ -30,31 +30,56 @@ from jaxnn.initializers import (
 )
 from jaxnn.layer import Layer, Shape
 from jaxnn.losses import Loss, half_square, sum_square
+from jaxnn.optimizers import SGD, AdaGrad, Adam, AdamW, RMSProp
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
 from jaxnn.penalties import elastic, l1, l2
 from jaxnn.readings import factors, gradient
 from jaxnn.reshape import Flatten, Pixels
+from jaxnn.schedules import (
+    ConstantRate,
+    CosineDecay,
+    ExponentialDecay,
+    InverseDecay,
+    StepDecay,
+    WarmUp,
+)
+from jaxnn.transforms import apply_updates, chain, clip_by_global_norm, clip_by_value
 
 __all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
     "Affine",
+    "ConstantRate",
+    "CosineDecay",
     "Dense",
+    "ExponentialDecay",
     "Factor",
     "Flatten",
+    "InverseDecay",
     "Layer",
     "Loss",
     "Outer",
     "Parallel",
     "Pixels",
+    "RMSProp",
     "Rows",
     "ScaleShift",
     "Scaled",
     "Serial",
     "Shape",
     "Skip",
+    "StepDecay",
     "Sum",
     "Table",
     "Tied",
+    "WarmUp",
+    "apply_updates",
     "backprop",
+    "chain",
+    "clip_by_global_norm",
+    "clip_by_value",
     "constant",
     "count_parameters",
     "elastic",

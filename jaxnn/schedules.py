@@ -1,0 +1,111 @@
+"""Schedules: the learning rate as a function of the step t = 0, 1, 2, ... (one per mini-batch).
+
+A plain number as `learning_rate` is constant. The numbers of a schedule are pytree leaves, so
+changing one does not compile again.
+"""
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxnn.values import Pytree, check_number
+
+
+class Schedule(Pytree):
+    """Base of all schedules: called with t, a floating-point scalar, returns the rate at t."""
+
+    def __call__(self, t: Any) -> Any:
+        raise NotImplementedError(f"write {type(self).__name__}.__call__(self, t)")
+
+
+class ConstantRate(Schedule):
+    """rate."""
+
+    rate: Any
+
+    def __post_init__(self) -> None:
+        check_number(self, "rate", 0.0)
+
+    def __call__(self, t: Any) -> Any:
+        return self.rate
+
+
+class ExponentialDecay(Schedule):
+    """rate * factor^(t / every), continuously."""
+
+    rate: Any
+    factor: Any
+    every: Any = 1
+
+    def __post_init__(self) -> None:
+        check_number(self, "rate", 0.0)
+        check_number(self, "factor", 0.0, open_low=True)
+        check_number(self, "every", 0.0, open_low=True)
+
+    def __call__(self, t: Any) -> Any:
+        return self.rate * self.factor ** (t / self.every)
+
+
+class StepDecay(ExponentialDecay):
+    """rate * factor^floor(t / every)."""
+
+    def __call__(self, t: Any) -> Any:
+        return self.rate * self.factor ** jnp.floor(t / self.every)
+
+
+class InverseDecay(Schedule):
+    """rate / (1 + decay * t). Source: Robbins and Monro 1951, for rates of the order 1/t."""
+
+    rate: Any
+    decay: Any
+
+    def __post_init__(self) -> None:
+        check_number(self, "rate", 0.0)
+        check_number(self, "decay", 0.0)
+
+    def __call__(self, t: Any) -> Any:
+        return self.rate / (1 + self.decay * t)
+
+
+class CosineDecay(Schedule):
+    """final + (rate - final) (1 + cos(pi min(t, steps) / steps)) / 2.
+
+    Source: Loshchilov and Hutter 2017, eq. 5, without restarts.
+    """
+
+    rate: Any
+    steps: Any
+    final: Any = 0.0
+
+    def __post_init__(self) -> None:
+        check_number(self, "rate", 0.0)
+        check_number(self, "steps", 0.0, open_low=True)
+        check_number(self, "final", 0.0)
+
+    def __call__(self, t: Any) -> Any:
+        fraction = jnp.minimum(t, self.steps) / self.steps
+        return self.final + 0.5 * (self.rate - self.final) * (1 + jnp.cos(math.pi * fraction))
+
+
+class WarmUp(Schedule):
+    """then(t) * min(1, (t + 1) / steps): linear from rate/steps up to the schedule `then`.
+
+    `then` may be a number. Source: Goyal et al. 2017, section 2.2.
+    """
+
+    steps: Any
+    then: Any
+
+    def __post_init__(self) -> None:
+        check_number(self, "steps", 0.0, open_low=True)
+        if not callable(self.then):
+            check_number(self, "then", 0.0)
+
+    def __call__(self, t: Any) -> Any:
+        return rate_at(self.then, t) * jnp.minimum(1, (t + 1) / self.steps)
+
+
+def rate_at(learning_rate: Any, t: Any) -> Any:
+    """The rate of a schedule at step t, or the number itself."""
+    return learning_rate(t) if callable(learning_rate) else learning_rate

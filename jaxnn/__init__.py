@@ -33,6 +33,7 @@ from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.optimizers import SGD, AdaGrad, Adam, AdamW, RMSProp
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
 from jaxnn.penalties import elastic, l1, l2
+from jaxnn.prediction import accuracy, evaluate, predict
 from jaxnn.readings import factors, gradient
 from jaxnn.reshape import Flatten, Pixels
 from jaxnn.schedules import (
@@ -43,6 +44,7 @@ from jaxnn.schedules import (
     StepDecay,
     WarmUp,
 )
+from jaxnn.training import State, start, train_epoch, train_step
 from jaxnn.transforms import apply_updates, chain, clip_by_global_norm, clip_by_value
 
 __all__ = [
@@ -70,11 +72,13 @@ __all__ = [
     "Serial",
     "Shape",
     "Skip",
+    "State",
     "StepDecay",
     "Sum",
     "Table",
     "Tied",
     "WarmUp",
+    "accuracy",
     "apply_updates",
     "backprop",
     "chain",
@@ -84,6 +88,7 @@ __all__ = [
     "count_parameters",
     "elastic",
     "elu",
+    "evaluate",
     "everything",
     "factors",
     "gelu",
@@ -97,6 +102,7 @@ __all__ = [
     "lecun",
     "linear",
     "normal",
+    "predict",
     "relu",
     "serial",
     "sigmoid",
@@ -105,9 +111,12 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "start",
     "step",
     "sum_square",
     "tanh",
+    "train_epoch",
+    "train_step",
     "uniform",
     "variance_scaling",
     "weights",

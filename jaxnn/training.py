@@ -1,0 +1,148 @@
+"""Training: one step, and one epoch as one program."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn.backpropagation import prepare, sweep
+from jaxnn.checks import is_concrete
+from jaxnn.layer import Layer
+from jaxnn.losses import Loss
+from jaxnn.readings import gradient
+from jaxnn.transforms import Transformation, apply_updates, as_argument
+
+
+class State(NamedTuple):
+    """What training changes: the parameters, and what the optimizer keeps."""
+
+    params: Any
+    optimizer: Any
+
+
+def start(net: Layer, optimizer: Transformation, key: Any, x: Any) -> State:
+    """The state before the first step: `net.init(key, x)` and `optimizer.init(params)`."""
+    params = net.init(key, x)
+    return State(params, optimizer.init(params))
+
+
+def train_step(
+    net: Layer,
+    loss: Loss,
+    optimizer: Transformation,
+    state: State,
+    x: Any,
+    y: Any,
+    key: Any = None,
+    *,
+    weights: Any = None,
+    penalty: Any = None,
+) -> tuple[State, Any]:
+    """One update from one mini-batch (an iteration): returns the new state and the objective.
+
+    The objective, loss plus penalty, is that of the parameters before the update. Arguments and
+    errors as for `backprop`; ValueError for a loss with reduction "none" besides.
+    """
+    _check_reduction(loss)
+    x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
+    plan = _Plan(net, loss, as_argument(optimizer), penalty)
+    return _train_step(plan, state, x, y, key, weights)
+
+
+def train_epoch(
+    net: Layer,
+    loss: Loss,
+    optimizer: Transformation,
+    state: State,
+    x: Any,
+    y: Any,
+    order: Any,
+    key: Any = None,
+    *,
+    batch_size: int,
+    weights: Any = None,
+    penalty: Any = None,
+) -> tuple[State, Any]:
+    """One pass over the rows `order` of x and y in mini-batches: the new state, mean objective.
+
+    The whole pass is one program, a `lax.scan` over mini-batches, on data that should lie on the
+    device already (`jnp.asarray` once, not once per epoch). `order` (n,) holds row numbers, drawn
+    outside, such as `numpy.random.default_rng([seed, epoch]).permutation(n)`: drawing it inside
+    would put a sort into the program. The last mini-batch may be smaller; it makes a step of its
+    own, and counts in the mean by its size.
+
+    The old state is donated: its arrays are gone afterwards, so go on with the returned one.
+    Raises as `train_step`, and ValueError for a batch size below 1 and rows that do not exist.
+    """
+    _check_reduction(loss)
+    x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
+    order = _check_order(order, len(x))
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
+    plan = _Plan(net, loss, as_argument(optimizer), penalty)
+    return _train_epoch(plan, state, x, y, order, key, weights, batch_size)
+
+
+class _Plan(NamedTuple):
+    """What does not change from step to step."""
+
+    net: Layer
+    loss: Loss
+    optimizer: Any
+    penalty: Any
+
+
+def _step(plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any) -> tuple[State, Any]:
+    params = state.params
+    value, grads = sweep(plan.net, plan.loss, params, x, y, key, weights, gradient)
+    if plan.penalty is not None:
+        extra, dparams = plan.penalty(params)
+        value = value + extra.astype(value.dtype)
+        grads = jax.tree.map(jnp.add, grads, dparams)
+    updates, kept = plan.optimizer.update(grads, state.optimizer, params)
+    return State(apply_updates(params, updates), kept), value
+
+
+_train_step = jax.jit(_step)
+
+
+@partial(jax.jit, static_argnames="batch_size", donate_argnames="state")
+def _train_epoch(
+    plan: _Plan, state: State, x: Any, y: Any, order: Any, key: Any, weights: Any, batch_size: int
+) -> tuple[State, Any]:
+    def step(state: State, batch: Any) -> tuple[State, Any]:
+        rows, k = batch
+        w = None if weights is None else weights[rows]
+        return _step(plan, state, x[rows], y[rows], k, w)
+
+    full, rest = divmod(len(order), batch_size)
+    keys = None if key is None else jax.random.split(key, full + 1)
+    rows = order[: full * batch_size].reshape(full, batch_size)
+    state, values = jax.lax.scan(step, state, (rows, None if keys is None else keys[:full]))
+    total = values.sum() * batch_size
+    if rest:
+        last = (order[full * batch_size :], None if keys is None else keys[full])
+        state, value = step(state, last)
+        total = total + value * rest
+    return state, total / len(order)
+
+
+def _check_reduction(loss: Loss) -> None:
+    if loss.reduction == "none":
+        raise ValueError(
+            f"{loss!r}: expected reduction 'mean' or 'sum' to train on one number, got 'none'"
+        )
+
+
+def _check_order(order: Any, n: int) -> Any:
+    inside = True
+    if is_concrete(order) and np.size(order):
+        inside = np.min(order) >= 0 and np.max(order) < n
+    order = jnp.asarray(order)
+    if order.ndim != 1 or not order.size or not jnp.issubdtype(order.dtype, jnp.integer):
+        raise ValueError(f"expected order (n,) of row numbers, got {order.dtype} {order.shape}")
+    if not inside:
+        raise ValueError(f"expected row numbers in [0, {n}) in order, got some outside")
+    return order

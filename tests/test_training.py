@@ -1,0 +1,264 @@
+"""Steps and epochs against autodiff, batch by batch; what is compiled how often; prediction."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from jaxnn import SGD, Adam, Dense, Layer, Pixels, half_square, serial, softmax_cross_entropy
+from tests.compare import KEY, assert_trees_close, draw
+from tests.private_layers import BatchNorm, Dropout
+
+x64 = pytest.mark.usefixtures("x64")
+NET = serial(Dense(7), nn.sigmoid, Dense(3))
+N = 11
+
+
+def data(n=N, features=5, classes=3):
+    rng = np.random.default_rng(3)
+    return jnp.asarray(rng.normal(size=(n, features))), jnp.asarray(rng.integers(0, classes, n))
+
+
+def autodiff_step(net, optimizer, state, x, y, key=None, l2=0.0):
+    """The same step with `jax.grad` of the plain forward."""
+
+    def objective(params):
+        log_p = jax.nn.log_softmax(net.forward(params, x, key)[0])
+        squares = sum((p.w**2).sum() for p in params if isinstance(p, nn.Affine))
+        return -log_p[jnp.arange(len(y)), y].mean() + l2 / 2 * squares
+
+    value, grads = jax.value_and_grad(objective)(state.params)
+    updates, slots = optimizer.update(grads, state.optimizer, state.params)
+    return nn.State(jax.tree.map(jnp.add, state.params, updates), slots), value
+
+
+@x64
+@pytest.mark.parametrize("optimizer", [SGD(0.5), SGD(0.3, momentum=0.9), Adam(0.05)], ids=repr)
+def test_ten_steps_equal_ten_steps_with_autodiff(optimizer):
+    x, y = data()
+    ours = theirs = nn.start(NET, optimizer, KEY, x)
+    reference = jax.jit(lambda s: autodiff_step(NET, optimizer, s, x, y, l2=0.1))
+    for _ in range(10):
+        ours, value = nn.train_step(
+            NET, softmax_cross_entropy, optimizer, ours, x, y, penalty=nn.l2(0.1)
+        )
+        theirs, wanted = reference(theirs)
+        assert_trees_close(value, wanted)
+    assert_trees_close(ours, theirs)
+
+
+@x64
+@pytest.mark.parametrize("batch_size", [1, 4, 11, 50])
+def test_an_epoch_is_its_batches_one_after_the_other_the_small_last_one_too(batch_size):
+    net = serial(Dense(7, bias=False), BatchNorm(), Dense(3)) if batch_size > 1 else NET
+    x, y = data(10 if batch_size == 4 else N)
+    order = np.random.default_rng(0).permutation(len(x))
+    state = nn.start(net, SGD(0.5, momentum=0.5), KEY, x)
+    want, total = state, 0.0
+    for at in range(0, len(x), batch_size):
+        rows = order[at : at + batch_size]
+        want, value = autodiff_step(net, SGD(0.5, momentum=0.5), want, x[rows], y[rows])
+        total += float(value) * len(rows) / len(x)
+    got, mean = nn.train_epoch(
+        net,
+        softmax_cross_entropy,
+        SGD(0.5, momentum=0.5),
+        state,
+        x,
+        y,
+        order,
+        batch_size=batch_size,
+    )
+    assert_trees_close(got, want)
+    np.testing.assert_allclose(float(mean), total, rtol=1e-12)
+
+
+@x64
+def test_example_weights_travel_with_their_rows_through_an_epoch():
+    x, y = data()
+    w = np.linspace(0.1, 2.0, N)
+    order = np.random.default_rng(0).permutation(N)
+    state = want = nn.start(NET, SGD(0.5), KEY, x)
+    for at in range(0, N, 4):
+        rows = order[at : at + 4]
+        want, _ = nn.train_step(
+            NET, softmax_cross_entropy, SGD(0.5), want, x[rows], y[rows], weights=w[rows]
+        )
+    got, _ = nn.train_epoch(
+        NET, softmax_cross_entropy, SGD(0.5), state, x, y, order, batch_size=4, weights=w
+    )
+    assert_trees_close(got, want)
+
+
+def test_random_layers_get_another_key_at_every_step():
+    net = serial(Dropout(0.5), Dense(3, bias=False))
+    x, y = jnp.ones((6, 5)), jnp.zeros(6, int)
+    state = nn.start(net, SGD(0.0), KEY, x)
+    masks = jax.random.split(KEY, 4)[:3]
+    losses = [
+        nn.backprop(net, softmax_cross_entropy, state.params, x[:2], y[:2], key)[0] for key in masks
+    ]
+    assert len({float(v) for v in losses}) == 3
+    _, mean = nn.train_epoch(
+        net, softmax_cross_entropy, SGD(0.0), state, x, y, np.arange(6), KEY, batch_size=2
+    )
+    np.testing.assert_allclose(float(mean), np.mean(losses), rtol=1e-6)
+
+
+def test_bytes_are_converted_inside_the_step():
+    images = np.random.default_rng(0).integers(0, 256, (6, 2, 3)).astype(np.uint8)
+    y = jnp.asarray([0, 1, 2, 0, 1, 2])
+    # a layer in front of both, so that both split the key alike
+    net, plain = serial(Pixels(), nn.Flatten(), NET), serial(nn.linear, nn.Flatten(), NET)
+    values = []
+    for n, x in ((net, images), (plain, images / np.float32(255))):
+        state = nn.start(n, SGD(0.5), KEY, x)
+        _, value = nn.train_epoch(
+            n, softmax_cross_entropy, SGD(0.5), state, x, y, np.arange(6), batch_size=4
+        )
+        values.append(float(value))
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+
+
+def test_the_state_given_to_an_epoch_is_donated():
+    x, y = data()
+    state = nn.start(NET, SGD(0.5), KEY, x)
+    old = state.params[0].w
+    nn.train_epoch(NET, softmax_cross_entropy, SGD(0.5), state, x, y, np.arange(N), batch_size=4)
+    assert old.is_deleted()
+
+
+class Functions(NamedTuple):
+    """A gradient transformation in the form other libraries have: a pair of functions."""
+
+    init: Any
+    update: Any
+
+
+def test_a_pair_of_functions_can_stand_for_an_optimizer():
+    def update(grads, state, params):
+        return jax.tree.map(lambda g: -0.5 * g, grads), state + 1
+
+    theirs = Functions(lambda params: jnp.zeros((), int), update)
+    x, y = data()
+    states = []
+    for optimizer in (theirs, SGD(0.5)):
+        state = nn.start(NET, optimizer, KEY, x)
+        state, _ = nn.train_step(NET, softmax_cross_entropy, optimizer, state, x, y)
+        states.append(
+            nn.train_epoch(
+                NET, softmax_cross_entropy, optimizer, state, x, y, np.arange(N), batch_size=4
+            )[0]
+        )
+    assert_trees_close(states[0].params, states[1].params, rtol=1e-6)
+    assert int(states[0].optimizer) == 4
+
+
+class Traced(Layer):
+    """The identity; counts how often it is traced."""
+
+    counts = []  # noqa: RUF012 - shared on purpose
+
+    def forward(self, params, x, key=None):
+        self.counts.append(1)
+        return x, ()
+
+    def backward(self, params, residuals, dy, read):
+        return dy, ()
+
+
+def test_what_is_built_anew_does_not_trace_anew():
+    x, y = data(8)
+    x = x.astype(jnp.float32)
+
+    def once(rate, seed):
+        net = serial(Dense(7), Traced(), nn.leaky_relu(0.2), Dense(3, w_init=nn.normal(0.1)))
+        loss = softmax_cross_entropy.replace(smoothing=0.1)
+        optimizer = nn.chain(nn.clip_by_global_norm(rate), Adam(nn.CosineDecay(rate, 100)))
+        state = nn.start(net, optimizer, jax.random.key(seed), x)
+        state, _ = nn.train_step(net, loss, optimizer, state, x, y, penalty=nn.l2(rate))
+        nn.backprop(net, loss, state.params, x, y)
+        order = np.random.default_rng(seed).permutation(8)
+        state, _ = nn.train_epoch(net, loss, optimizer, state, x, y, order, batch_size=4)
+        nn.evaluate(net, loss, state.params, x, y, metrics=(nn.accuracy,))
+        nn.predict(net, state.params, x)
+
+    once(0.1, 0)
+    with jax.log_compiles(False):
+        Traced.counts.clear()
+        once(0.2, 1)
+        once(0.3, 2)
+    # init finds shapes by running forward, once for each network; nothing else traces again
+    assert len(Traced.counts) == 2
+
+
+@pytest.mark.parametrize("batch_size", [0, 2, 4, 100])
+def test_predict_and_evaluate_in_chunks_equal_all_at_once(batch_size):
+    x, y = data()
+    x = x.astype(jnp.float32)
+    params = NET.init(KEY, x)
+    outputs = nn.predict(NET, params, x, batch_size=batch_size)
+    np.testing.assert_allclose(outputs, NET.forward(params, x)[0], rtol=1e-5, atol=1e-6)
+    got = nn.evaluate(
+        NET, softmax_cross_entropy, params, x, y, metrics=(nn.accuracy,), batch_size=batch_size
+    )
+    values, _ = softmax_cross_entropy(outputs, y)
+    np.testing.assert_allclose(float(got["loss"]), float(values.mean()), rtol=1e-5)
+    hits = np.argmax(outputs, -1) == np.asarray(y)
+    np.testing.assert_allclose(float(got["accuracy"]), hits.mean(), rtol=1e-6)
+
+
+def test_evaluate_weighs_loss_and_metrics_alike():
+    x, y = data()
+    x = x.astype(jnp.float32)
+    params = NET.init(KEY, x)
+    w = np.arange(N, dtype=np.float32)
+    got = nn.evaluate(NET, softmax_cross_entropy, params, x, y, weights=w, metrics=(nn.accuracy,))
+    hits = nn.accuracy(NET.forward(params, x)[0], y)
+    np.testing.assert_allclose(float(got["accuracy"]), (w * hits).sum() / w.sum(), rtol=1e-6)
+
+
+def test_accuracy_takes_labels_and_one_hot_rows_and_the_first_of_ties():
+    outputs = jnp.asarray([[1.0, 2, 0], [5, 5, 0], [0, 0, 1]])
+    labels = jnp.asarray([1, 1, 2])
+    np.testing.assert_array_equal(nn.accuracy(outputs, labels), [1, 0, 1])
+    np.testing.assert_array_equal(nn.accuracy(outputs, jnp.eye(3)[labels]), [1, 0, 1])
+
+
+X, Y = data()
+STATE = nn.start(NET, SGD(0.1), KEY, X)
+
+
+def epoch(**change):
+    given = {"order": np.arange(N), "batch_size": 4} | change
+    return nn.train_epoch(
+        NET, softmax_cross_entropy, SGD(0.1), STATE, X, Y, given.pop("order"), **given
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: epoch(batch_size=0), "batch_size to be a whole number >= 1, got 0"),
+        (lambda: epoch(batch_size=2.5), "got 2.5"),
+        (lambda: epoch(order=np.arange(N) + 1), r"row numbers in \[0, 11\) in order"),
+        (lambda: epoch(order=np.zeros(0, int)), r"order \(n,\) of row numbers"),
+        (lambda: epoch(order=np.zeros(3, np.float32)), r"row numbers, got float32 \(3,\)"),
+        (lambda: epoch(order=np.zeros((3, 1), int)), r"got int32 \(3, 1\)"),
+        (lambda: nn.predict(NET, STATE.params, X[:0]), "one or more examples"),
+        (
+            lambda: nn.train_step(
+                NET, half_square.replace(reduction="none"), SGD(0.1), STATE, X, draw(X[:, :3], 0)
+            ),
+            "reduction 'mean' or 'sum' to train on one number, got 'none'",
+        ),
+        (lambda: nn.accuracy(jnp.ones((3, 1)), jnp.ones(3)), "two or more outputs"),
+        (lambda: nn.accuracy(jnp.ones((3, 2)), jnp.ones(4)), r"outputs \(3, 2\) and y \(4,\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

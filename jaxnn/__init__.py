@@ -28,6 +28,7 @@ from jaxnn.initializers import (
     variance_scaling,
     zeros,
 )
+from jaxnn.inspection import summary
 from jaxnn.layer import Layer, Shape
 from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.optimizers import SGD, AdaGrad, Adam, AdamW, RMSProp
@@ -114,6 +115,7 @@ __all__ = [
     "start",
     "step",
     "sum_square",
+    "summary",
     "tanh",
     "train_epoch",
     "train_step",

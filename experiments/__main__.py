@@ -1,0 +1,100 @@
+"""The command line: `python -m experiments run CONFIG` and `python -m experiments show CONFIG`."""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from experiments.config_file import load, shipped
+from experiments.config_problems import ConfigError, did_you_mean
+
+_USAGE = "usage: python -m experiments {run,show} CONFIG [--KEY VALUE ...]"
+_HELP = """
+  run   train the network that CONFIG describes; write what came of it into a new numbered
+        folder under --out DIR (default: runs)
+  show  print every key of CONFIG as TOML, overrides included; saved, it is a config itself
+
+CONFIG is the path of a TOML file or the name of a shipped config:
+  {shipped}
+KEY is the path of a key in the config: --train.lr 0.01 --model.layers.1.units 64
+All keys of a config, with types and values: python -m experiments run CONFIG --help
+"""
+_COMMANDS = ("run", "show")
+_HELP_FLAGS = ("-h", "--help")
+
+
+def main(words: list[str]) -> int:
+    """Do what the words of the command line ask for, and return the exit status.
+
+    The status is 0 on success, 1 where the machine or the data stood in the way, 2 where the
+    command line or the config is wrong, and 130 after an interruption.
+    """
+    try:
+        return _dispatch(words)
+    except ConfigError as error:
+        return _fail(str(error), 2)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words:
+        return _fail(f"{_USAGE}\nmore: python -m experiments --help", 2)
+    command, *rest = words
+    if command in _HELP_FLAGS or (command in _COMMANDS and rest[:1] and rest[0] in _HELP_FLAGS):
+        print(_USAGE + "\n" + _HELP.format(shipped=", ".join(shipped())), end="")
+        return 0
+    if command not in _COMMANDS:
+        hint = did_you_mean(command, _COMMANDS)
+        raise ConfigError(f"unknown command '{command}'{hint}\n{_USAGE}")
+    if not rest or rest[0].startswith("-"):
+        raise ConfigError(f"'{command}' needs a config as its next word\n{_USAGE}")
+    return _show(rest[0], rest[1:]) if command == "show" else _run(rest[0], rest[1:])
+
+
+def _show(config: str, overrides: list[str]) -> int:
+    from experiments.config_toml import to_toml
+
+    print(to_toml(load(config, overrides)), end="")
+    return 0
+
+
+def _run(config: str, words: list[str]) -> int:
+    out, overrides = _take_out(words)
+    experiment = load(config, overrides)
+    from experiments.runs import new_folder  # numpy and what trains come after the config is right
+
+    try:
+        folder = new_folder(out, experiment.name)
+    except OSError as error:
+        return _fail(f"cannot make a run folder in {out}: {error.strerror}", 1)
+    from experiments.data import DataError
+    from experiments.train import run
+
+    try:
+        run(experiment, folder)
+    except DataError as error:
+        return _fail(str(error), 1)
+    finally:
+        with contextlib.suppress(OSError):  # goes only if it is empty: no record of anything
+            folder.rmdir()
+    return 0
+
+
+def _take_out(words: list[str]) -> tuple[Path, list[str]]:
+    """Take `--out DIR` off the words; the rest are overrides."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments run", usage=_USAGE[7:], add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    known, overrides = parser.parse_known_args(words)
+    return known.out, overrides
+
+
+def _fail(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""The network half of a config: layers, how their weights start, and the loss.
+
+A string under a field is its help text on the command line.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from experiments.config_types import BelowOne, Count, Positive, Section
+
+ActivationName = Literal[
+    "linear", "step", "sigmoid", "tanh", "relu", "leaky_relu", "softplus", "elu", "gelu", "silu",
+    "softmax",
+]  # fmt: skip
+WITH_PARAMETER = ("leaky_relu", "elu", "linear", "step")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glorot(Section):
+    """Variance 2 / (fan in + fan out)."""
+
+    distribution: Literal["normal", "uniform"] = "uniform"
+    """Shape of the distribution; its variance is the same either way."""
+    kind: Literal["glorot"] = "glorot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class He(Section):
+    """Variance 2 / fan in."""
+
+    distribution: Literal["normal", "uniform"] = "normal"
+    """Shape of the distribution; its variance is the same either way."""
+    kind: Literal["he"] = "he"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lecun(Section):
+    """Variance 1 / fan in."""
+
+    distribution: Literal["normal", "uniform"] = "normal"
+    """Shape of the distribution; its variance is the same either way."""
+    kind: Literal["lecun"] = "lecun"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normal(Section):
+    """Normal around 0, whatever the size of the layer."""
+
+    std: Positive
+    """Standard deviation."""
+    kind: Literal["normal"] = "normal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Section):
+    """Uniform between two numbers, whatever the size of the layer."""
+
+    low: float
+    """Smallest weight."""
+    high: float
+    """Largest weight."""
+    kind: Literal["uniform"] = "uniform"
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high (got low {self.low}, high {self.high})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantInit(Section):
+    """Every weight the same."""
+
+    value: float
+    """The weight."""
+    kind: Literal["constant"] = "constant"
+
+
+InitSpec = Annotated[
+    Glorot | He | Lecun | Normal | Uniform | ConstantInit, Field(discriminator="kind")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense(Section):
+    """Weights, biases and an activation."""
+
+    units: Count
+    """Number of outputs."""
+    activation: ActivationName = "linear"
+    """Function applied to the outputs."""
+    init: InitSpec = Glorot()
+    """How the weights start; biases start at 0."""
+    bias: bool = True
+    """Whether a bias is added."""
+    kind: Literal["dense"] = "dense"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Section):
+    """An activation function as a layer of its own, where it can take a parameter."""
+
+    name: ActivationName
+    """Which function."""
+    parameter: float | None = None
+    """Slope of leaky_relu, alpha of elu, factor of linear and step; unset: the usual one."""
+    kind: Literal["activation"] = "activation"
+
+    def __post_init__(self) -> None:
+        if self.parameter is not None and self.name not in WITH_PARAMETER:
+            takers = ", ".join(WITH_PARAMETER)
+            raise ValueError(f"{self.name} takes no parameter, only these do: {takers}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten(Section):
+    """Turns each example, an image say, into one row of numbers."""
+
+    kind: Literal["flatten"] = "flatten"
+
+
+LayerSpec = Annotated[Dense | Activation | Flatten, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftmaxCrossEntropy(Section):
+    """For one class out of several; the last layer gives one number per class."""
+
+    smoothing: BelowOne = 0.0
+    """Share of the target spread evenly over all classes."""
+    kind: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigmoidCrossEntropy(Section):
+    """For yes-or-no questions; the last layer gives one number per question."""
+
+    kind: Literal["sigmoid_cross_entropy"] = "sigmoid_cross_entropy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfSquare(Section):
+    """Half the squared error."""
+
+    kind: Literal["half_square"] = "half_square"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumSquare(Section):
+    """The squared error, without the half."""
+
+    kind: Literal["sum_square"] = "sum_square"
+
+
+LossSpec = Annotated[
+    SoftmaxCrossEntropy | SigmoidCrossEntropy | HalfSquare | SumSquare,
+    Field(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Section):
+    """The network."""
+
+    layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1)]
+    """First to last."""
+    loss: LossSpec = SoftmaxCrossEntropy()
+    """What training makes small."""

@@ -1,0 +1,163 @@
+"""The record of a run: its numbered folder, and what is written into it.
+
+Files appear whole or not at all, and JSON stays JSON: NaN and infinities, which it lacks, become
+the strings "nan", "inf" and "-inf", which `float` reads back.
+"""
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """Make `out/NUMBER-name`, with the next free number, and never reuse a folder.
+
+    Raises OSError if `out` cannot be made, or written to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = out / f"{_highest(out) + 1:04d}-{name}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another run took the number after we looked
+            continue
+        return folder
+
+
+def _highest(out: Path) -> int:
+    numbers = (re.match(r"(\d+)-", entry.name) for entry in out.iterdir())
+    return max((int(number[1]) for number in numbers if number), default=0)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON; numbers may also be arrays of no dimension."""
+    text = json.dumps(_plain(value), indent=2, allow_nan=False) + "\n"
+    _write_whole(path, text.encode())
+
+
+class Metrics:
+    """A file with one JSON object per line, one line per epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, values: Mapping[str, Any]) -> None:
+        """Add a line; it is in the file when this returns."""
+        line = json.dumps(_plain(values), allow_nan=False)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def environment() -> dict[str, Any]:
+    """Return what a run's numbers may depend on beside its config: versions, machine, commit."""
+    import jax  # here, because it takes seconds and starts the device
+
+    devices = jax.devices()
+    packages = ("jaxnn", "jax", "jaxlib", "numpy")
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{package: _version(package) for package in packages},
+        "device_kind": devices[0].device_kind,
+        "device_count": len(devices),
+        "commit": _commit(Path(__file__).parent),
+    }
+
+
+def save_parameters(path: Path, params: Any) -> None:
+    """Write a tree of arrays as safetensors; a leaf is called by its path, such as `0/weight`."""
+    from safetensors.numpy import save
+
+    # The writer copies memory as it lies, so a transposed array would come back scrambled. Not
+    # np.ascontiguousarray: it gives an array of no dimension one.
+    tensors = {name: np.asarray(leaf, order="C") for name, leaf in _named(params).items()}
+    _write_whole(path, save(tensors))
+
+
+def load_parameters(path: Path, like: Any) -> Any:
+    """Read what `save_parameters` wrote into a tree of JAX arrays with the structure of `like`.
+
+    Raises FileNotFoundError if there is no such file, and ValueError if it is not safetensors, or
+    its names, shapes or dtypes are not those of `like`: one line for each difference.
+    """
+    import jax
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        found = load(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file: {error}") from None
+    wanted = _named(like)
+    if differences := _differences(found, wanted):
+        raise ValueError("\n  ".join([f"{path}: not the parameters of this network", *differences]))
+    leaves = [jax.numpy.asarray(found[name]) for name in wanted]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    """The leaves by their path, in the order of the tree."""
+    from jax.tree_util import keystr, tree_flatten_with_path
+
+    leaves, _ = tree_flatten_with_path(tree)
+    return {keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name in sorted(found.keys() | wanted.keys()):
+        came = _kind(found[name]) if name in found else "nothing"
+        expected = _kind(wanted[name]) if name in wanted else "nothing"
+        if came != expected:
+            lines.append(f"{name}: the file has {came}, the network {expected}")
+    return lines
+
+
+def _kind(array: Any) -> str:
+    return f"{np.dtype(array.dtype)}{list(array.shape)}"
+
+
+def _plain(value: Any) -> Any:
+    """The value in what JSON knows; anything that is not a container or text has to be a number."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_bytes(content)
+    os.replace(beside, path)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit(folder: Path) -> str | None:
+    """The commit checked out there, marked where files have changed since; None if unknown."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -61,12 +61,15 @@ class Loss(Static):
 def check_alike(loss: Loss, outputs: Any, y: Any) -> None:
     """Refuse targets that are not shaped like the outputs: they would broadcast silently."""
     if jnp.shape(outputs) != jnp.shape(y):
-        labels = jnp.issubdtype(y.dtype, jnp.integer) and y.shape == outputs.shape[:-1]
-        column = (*y.shape, 1) == outputs.shape
-        todo = "y[..., None]" if column else f"jax.nn.one_hot(y, {outputs.shape[-1]})"
+        hint = ""
+        if (*y.shape, 1) == outputs.shape:
+            hint = "; give it y[..., None]"
+        elif y.shape == outputs.shape[:-1]:
+            n = outputs.shape[-1]
+            hint = f"; labels are integers, y.astype(int), or one-hot rows, jax.nn.one_hot(y, {n})"
         raise ValueError(
-            f"{loss!r}: expected y shaped like the outputs, {outputs.shape}, got {y.shape}"
-            + (f"; give it {todo}" if labels or column else "")
+            f"{loss!r}: expected y shaped like the outputs, {outputs.shape}, "
+            f"got {y.dtype} {y.shape}{hint}"
         )
 
 

@@ -170,7 +170,7 @@ REFUSED = [
     ({"y": np.array([0, 5, 1])}, ValueError, r"labels in \[0, 5\), got values from 0 to 5"),
     ({"y": np.array([0, -1, 1])}, ValueError, r"from -1 to 1; mark .* with ignore_index"),
     ({"y": np.full((3, 5), 0.3, np.float32)}, ValueError, r"rows of y >= 0 that sum to 1"),
-    ({"y": np.eye(4, dtype=np.float32)[:3]}, ValueError, r"\(3, 5\), got \(3, 4\)"),
+    ({"y": np.eye(4, dtype=np.float32)[:3]}, ValueError, r"\(3, 5\), got float32 \(3, 4\)"),
     ({"weights": np.ones(2)}, ValueError, r"weights of shape \(3,\), .* got \(2,\)"),
     ({"weights": np.array([1, -1, 0])}, ValueError, r"weights that are finite and >= 0"),
     ({"weights": np.array([1, np.nan, 0])}, ValueError, r"weights that are finite and >= 0"),

@@ -14,10 +14,14 @@ from jaxnn.activations import (
     tanh,
 )
 from jaxnn.backpropagation import backprop
+from jaxnn.batch_norm import BatchNorm, Rescale
 from jaxnn.combinators import Parallel, Serial, Skip, serial
 from jaxnn.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 from jaxnn.dense import Dense
-from jaxnn.factors import Factor, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.dropout import DropConnect, Dropout
+from jaxnn.embedding import Embedding, OneHot
+from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.inference import Statistics, average_statistics, freeze
 from jaxnn.initializers import (
     constant,
     glorot,
@@ -46,7 +50,13 @@ from jaxnn.schedules import (
     WarmUp,
 )
 from jaxnn.training import State, start, train_epoch, train_step
-from jaxnn.transforms import apply_updates, chain, clip_by_global_norm, clip_by_value
+from jaxnn.transforms import (
+    apply_updates,
+    chain,
+    clip_by_global_norm,
+    clip_by_value,
+    soft_threshold,
+)
 
 __all__ = [
     "SGD",
@@ -54,19 +64,26 @@ __all__ = [
     "Adam",
     "AdamW",
     "Affine",
+    "BatchNorm",
     "ConstantRate",
     "CosineDecay",
     "Dense",
+    "DropConnect",
+    "Dropout",
+    "Embedding",
     "ExponentialDecay",
     "Factor",
     "Flatten",
     "InverseDecay",
     "Layer",
     "Loss",
+    "Masked",
+    "OneHot",
     "Outer",
     "Parallel",
     "Pixels",
     "RMSProp",
+    "Rescale",
     "Rows",
     "ScaleShift",
     "Scaled",
@@ -74,6 +91,7 @@ __all__ = [
     "Shape",
     "Skip",
     "State",
+    "Statistics",
     "StepDecay",
     "Sum",
     "Table",
@@ -81,6 +99,7 @@ __all__ = [
     "WarmUp",
     "accuracy",
     "apply_updates",
+    "average_statistics",
     "backprop",
     "chain",
     "clip_by_global_norm",
@@ -92,6 +111,7 @@ __all__ = [
     "evaluate",
     "everything",
     "factors",
+    "freeze",
     "gelu",
     "glorot",
     "gradient",
@@ -109,6 +129,7 @@ __all__ = [
     "sigmoid",
     "sigmoid_cross_entropy",
     "silu",
+    "soft_threshold",
     "softmax",
     "softmax_cross_entropy",
     "softplus",

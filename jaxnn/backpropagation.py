@@ -38,19 +38,20 @@ def backprop(
     refuses; TypeError and ValueError for an x or params the network refuses, naming the layer.
     """
     x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _backprop(net, loss, params, x, y, key, weights, read)
+    return _backprop(net, loss, params, x, y, key, weights, read)[:2]
 
 
 def sweep(
     net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any, read: Any
-) -> tuple[Any, Any]:
-    """`backprop` without its checks, to be called inside a jitted program."""
+) -> tuple[Any, Any, Any]:
+    """`backprop` without its checks, to be called inside a jitted program, and what the network
+    observed of the mini-batch."""
     outputs, residuals = net.forward(params, x, key)
     value, deltas, c = objective(loss, outputs, y, weights)
     if mixing_layers(net):  # dl_n/dz is then no longer an error of row n alone: weigh at the loss
         deltas, c = along_batch(c, deltas), 1.0
     _, readings = net.backward(params, residuals, deltas, lambda factor: read(factor, c))
-    return value, readings
+    return value, readings, net.observe(residuals)
 
 
 _backprop = jax.jit(sweep, static_argnames="read")

@@ -82,7 +82,7 @@ def check_record(layer: Static, params: Any, record: type) -> None:
         )
 
 
-def check_count(layer: Static, params: Any, n: int) -> None:
+def check_entries(layer: Static, params: Any, n: int) -> None:
     """Refuse parameters that are no tuple of n entries, one for each inner layer."""
     if not isinstance(params, tuple) or len(params) != n:
         came = f"{len(params)} entries" if isinstance(params, (tuple, list)) else type(params)

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxnn.checks import check_count, located
-from jaxnn.layer import Layer, Read, Shape, output_like
+from jaxnn.checks import check_entries, located
+from jaxnn.layer import Layer, Read, Shape, output_like, two_rows
 
 
 class Serial(Layer):
@@ -28,6 +28,7 @@ class Serial(Layer):
 
     def init(self, key: Any, x: Any) -> tuple[Any, ...]:
         params = []
+        x = two_rows(x)
         for i, (layer, k) in enumerate(zip(self.layers, _split(key, self.layers), strict=True)):
             with located(f"[{i}]", layer):
                 params.append(layer.init(k, x))
@@ -35,7 +36,7 @@ class Serial(Layer):
         return tuple(params)
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_count(self, params, len(self.layers))
+        check_entries(self, params, len(self.layers))
         residuals = []
         keys = _split(key, self.layers)
         for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
@@ -51,6 +52,13 @@ class Serial(Layer):
                 dy, reading = self.layers[i].backward(params[i], residuals[i], dy, read)
             readings.append(reading)
         return dy, tuple(reversed(readings))
+
+    def observe(self, residuals: Any) -> tuple[Any, ...]:
+        return tuple(a.observe(r) for a, r in zip(self.layers, residuals, strict=True))
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        layers, params = _freeze(self.layers, params, statistics)
+        return Serial(layers), params
 
 
 def serial(*layers: Layer) -> Serial:
@@ -86,6 +94,13 @@ class Skip(Layer):
         dx, readings = self.branch.backward(params, residuals, dy, read)
         return dy + dx, readings
 
+    def observe(self, residuals: Any) -> Any:
+        return self.branch.observe(residuals)
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        branch, params = self.branch.freeze(params, statistics)
+        return Skip(branch), params
+
 
 class Parallel(Layer):
     """Several layers on the same input, merged: their sum, or joined along the last axis.
@@ -113,7 +128,7 @@ class Parallel(Layer):
         return tuple(params)
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_count(self, params, len(self.layers))
+        check_entries(self, params, len(self.layers))
         ys, residuals = [], []
         keys = _split(key, self.layers)
         for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
@@ -143,9 +158,25 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, tuple(readings)
 
+    def observe(self, residuals: Any) -> tuple[Any, ...]:
+        return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        layers, params = _freeze(self.layers, params, statistics)
+        return Parallel(layers, self.merge), params
+
 
 def _split(key: Any, layers: tuple[Layer, ...]) -> list[Any]:
     return [None] * len(layers) if key is None else list(jax.random.split(key, len(layers)))
+
+
+def _freeze(layers: tuple[Layer, ...], params: Any, statistics: Any) -> Any:
+    """(layers, params), both tuples, each layer frozen with its own statistics."""
+    frozen = []
+    for i, layer in enumerate(layers):
+        with located(f"[{i}]", layer):
+            frozen.append(layer.freeze(params[i], statistics and statistics[i]))
+    return tuple(zip(*frozen, strict=True))
 
 
 def _check_layers(name: str, layers: Any) -> None:

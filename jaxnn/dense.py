@@ -9,6 +9,7 @@ from jaxnn.factors import Outer, Sum
 from jaxnn.initializers import Initializer, glorot, zeros
 from jaxnn.layer import Layer, Read
 from jaxnn.parameters import Affine
+from jaxnn.values import check_count
 
 
 class Dense(Layer):
@@ -34,8 +35,7 @@ class Dense(Layer):
     bias: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.n_out, int) or isinstance(self.n_out, bool) or self.n_out < 1:
-            raise ValueError(f"Dense: expected n_out to be a whole number >= 1, got {self.n_out!r}")
+        check_count(self, "n_out")
 
     def init(self, key: Any, x: Any) -> Affine:
         check_features(self, x)

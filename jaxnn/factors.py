@@ -15,6 +15,7 @@ A new kind of factor is one class here with one method, `total`.
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -43,6 +44,11 @@ class Factor(Pytree):
         if jnp.ndim(c):
             return self.total(along_batch(c, d))
         return along_batch(c, self.total(d))
+
+    def each(self) -> Array:
+        """G(d[n]) for each n, (batch, *shape of the parameter)."""
+        rows = jax.tree.map(lambda leaf: leaf[:, None], self)  # every example a batch of its own
+        return jax.vmap(lambda row: row.contract())(rows)
 
 
 class Outer(Factor):
@@ -94,7 +100,24 @@ class Rows(Factor):
 
     def total(self, d: Any) -> Array:
         rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1])
-        return jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)].add(rows)
+        table = jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)]
+        return table.add(rows, mode="drop", wrap_negative_indices=False)
+
+
+class Masked(Factor):
+    """The gradient of `part`, entry by entry times `mask`: a parameter used as mask * w.
+
+    mask is shaped like the parameter and the same for all examples.
+    """
+
+    part: Factor
+    mask: Any
+
+    def contract(self, c: Any = 1.0) -> Array:
+        return self.mask * self.part.contract(c)
+
+    def each(self) -> Array:
+        return self.mask * self.part.each()
 
 
 class Tied(Factor):
@@ -104,4 +127,8 @@ class Tied(Factor):
 
     def contract(self, c: Any = 1.0) -> Array:
         first, *others = (part.contract(c) for part in self.parts)
+        return sum(others, start=first)
+
+    def each(self) -> Array:
+        first, *others = (part.each() for part in self.parts)
         return sum(others, start=first)

@@ -49,11 +49,27 @@ class Layer(Static):
             f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
         )
 
+    def observe(self, residuals: Any) -> Any:
+        """Statistics of this mini-batch that inference will need, found among the residuals."""
+        del residuals
+        return ()
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        """(layer, params) for inference, given averages of what `observe` returned."""
+        del statistics
+        return self, params
+
 
 class Shape(Static):
     """A shape among residuals: structure, so that it stays a tuple of ints between two jits."""
 
     dims: tuple[int, ...]
+
+
+def two_rows(x: Any) -> Any:
+    """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
+    small for a layer that takes means over it."""
+    return jax.ShapeDtypeStruct((2, *x.shape[1:]), x.dtype) if x.shape else x
 
 
 def output_like(layer: Layer, params: Any, x: Any, key: Any = None) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxnn.backpropagation import prepare, sweep
 from jaxnn.checks import is_concrete
+from jaxnn.inference import Statistics, no_statistics, running
 from jaxnn.layer import Layer
 from jaxnn.losses import Loss
 from jaxnn.readings import gradient
@@ -16,16 +17,23 @@ from jaxnn.transforms import Transformation, apply_updates, as_argument
 
 
 class State(NamedTuple):
-    """What training changes: the parameters, and what the optimizer keeps."""
+    """What training changes: the parameters, what the optimizer keeps, and running statistics.
+
+    `State(params, optimizer.init(params))` keeps no statistics, which only batch-norm needs.
+    """
 
     params: Any
     optimizer: Any
+    statistics: Statistics | None = None
 
 
 def start(net: Layer, optimizer: Transformation, key: Any, x: Any) -> State:
-    """The state before the first step: `net.init(key, x)` and `optimizer.init(params)`."""
+    """The state before the first step: `net.init(key, x)`, `optimizer.init(params)`, no statistics.
+
+    Of x only shape and dtype are used.
+    """
     params = net.init(key, x)
-    return State(params, optimizer.init(params))
+    return State(params, optimizer.init(params), no_statistics(net, params, x, key))
 
 
 def train_step(
@@ -39,15 +47,17 @@ def train_step(
     *,
     weights: Any = None,
     penalty: Any = None,
+    statistics_momentum: float = 0.99,
 ) -> tuple[State, Any]:
     """One update from one mini-batch (an iteration): returns the new state and the objective.
 
-    The objective, loss plus penalty, is that of the parameters before the update. Arguments and
-    errors as for `backprop`; ValueError for a loss with reduction "none" besides.
+    The objective, loss plus penalty, is that of the parameters before the update. What layers such
+    as batch-norm observe goes into `state.statistics`, see `jaxnn.inference`. Arguments and errors
+    as for `backprop`; ValueError for a loss with reduction "none" besides.
     """
     _check_reduction(loss)
     x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
-    plan = _Plan(net, loss, as_argument(optimizer), penalty)
+    plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
     return _train_step(plan, state, x, y, key, weights)
 
 
@@ -64,6 +74,7 @@ def train_epoch(
     batch_size: int,
     weights: Any = None,
     penalty: Any = None,
+    statistics_momentum: float = 0.99,
 ) -> tuple[State, Any]:
     """One pass over the rows `order` of x and y in mini-batches: the new state, mean objective.
 
@@ -81,7 +92,7 @@ def train_epoch(
     order = _check_order(order, len(x))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
-    plan = _Plan(net, loss, as_argument(optimizer), penalty)
+    plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
     return _train_epoch(plan, state, x, y, order, key, weights, batch_size)
 
 
@@ -92,17 +103,19 @@ class _Plan(NamedTuple):
     loss: Loss
     optimizer: Any
     penalty: Any
+    momentum: Any
 
 
 def _step(plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any) -> tuple[State, Any]:
     params = state.params
-    value, grads = sweep(plan.net, plan.loss, params, x, y, key, weights, gradient)
+    value, grads, observed = sweep(plan.net, plan.loss, params, x, y, key, weights, gradient)
     if plan.penalty is not None:
         extra, dparams = plan.penalty(params)
         value = value + extra.astype(value.dtype)
         grads = jax.tree.map(jnp.add, grads, dparams)
     updates, kept = plan.optimizer.update(grads, state.optimizer, params)
-    return State(apply_updates(params, updates), kept), value
+    statistics = state.statistics and running(state.statistics, observed, plan.momentum)
+    return State(apply_updates(params, updates), kept, statistics), value
 
 
 _train_step = jax.jit(_step)

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.checks import check_same_tree
+from jaxnn.parameters import weights
+from jaxnn.schedules import rate_at
 from jaxnn.values import Pytree, Static, check_number
 
 
@@ -101,6 +103,37 @@ def as_argument(transformation: Any) -> Any:
     leaves = jax.tree.leaves(transformation)
     own = all(isinstance(leaf, (int, float, np.ndarray, jax.Array)) for leaf in leaves)
     return transformation if own else Foreign(transformation)
+
+
+class soft_threshold(Pytree):  # written like a function, because it is used like one
+    """The proximal step of an L1 penalty, behind an optimizer: weights that come near 0 become 0.
+
+        p <- sign(q) max(|q| - threshold, 0),   q = p + update
+
+    For gradient descent at the rate eta under l1 = lambda, threshold = eta lambda. Unlike the
+    subgradient of `l1`, which jumps around 0, it makes weights exactly 0. `threshold` is a number
+    or a schedule of the step. Weights alone. Raises ValueError for a threshold below 0.
+    Source: Daubechies, Defrise and De Mol 2004; Beck and Teboulle 2009, eq. 1.5.
+    """
+
+    threshold: Any
+
+    def __post_init__(self) -> None:
+        if not callable(self.threshold):
+            check_number(self, "threshold", 0.0)
+
+    def init(self, params: Any) -> Any:
+        return jnp.zeros((), jnp.int32)
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        threshold = rate_at(self.threshold, state.astype(float))
+
+        def shrink(path: Any, u: Any, p: Any) -> Any:
+            q = p + u
+            kept = jnp.sign(q) * jnp.maximum(jnp.abs(q) - jnp.asarray(threshold, q.dtype), 0)
+            return kept - p if weights(path) else u
+
+        return jax.tree_util.tree_map_with_path(shrink, grads, params), state + 1
 
 
 def global_norm(tree: Any) -> Any:

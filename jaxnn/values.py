@@ -76,6 +76,15 @@ class Pytree(_Value):
         jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
 
 
+def check_count(owner: Any, name: str) -> None:
+    """Refuse a hyperparameter that is no whole number >= 1."""
+    value = getattr(owner, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{type(owner).__name__}: expected {name} to be a whole number >= 1, got {value!r}"
+        )
+
+
 def check_number(
     owner: Any, name: str, low: float = -math.inf, high: float = math.inf, *, open_low: bool = False
 ) -> None:

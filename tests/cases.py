@@ -10,8 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from jaxnn import Dense, Flatten, Layer, Parallel, Pixels, Skip, serial
-from tests.private_layers import LSTM, BatchNorm, Conv, Dropout, LayerNorm, TiedTable
+from jaxnn import (
+    BatchNorm,
+    Dense,
+    DropConnect,
+    Dropout,
+    Embedding,
+    Flatten,
+    Layer,
+    OneHot,
+    Parallel,
+    Pixels,
+    Rescale,
+    Skip,
+    serial,
+)
+from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
 
 
 class Case(NamedTuple):
@@ -58,7 +72,22 @@ PUBLIC = [
     Case(nn.softmax, (2, 3, 5), TIE),
     Case(Flatten(), (2, 3, 5, 7)),
     Case(Pixels(16.0), (3, 5), ids=17),
+    Case(Embedding(11, 5), (2, 3), ids=11),
+    Case(OneHot(11), (2, 3), ids=11),
+    Case(Dropout(0.4), (2, 3, 5)),
+    Case(Dropout(0.4, per="batch", draw="exact"), (2, 3, 5)),
+    Case(Dropout(0.4, draw="exact", rescale="inference"), (3, 5)),
+    Case(DropConnect(Dense(7), 0.4), (2, 3, 5)),
+    Case(DropConnect(Dense(7, bias=False), 0.4, draw="exact", rescale="inference"), (3, 5)),
+    Case(BatchNorm(), (7, 5)),
+    Case(BatchNorm(), (2, 7, 3, 5)),
+    Case(BatchNorm(learned=False), (7, 5)),
+    Case(Rescale(), (2, 3, 5)),
     Case(serial(Dense(7), nn.sigmoid, Dense(2)), (3, 5)),
+    Case(serial(OneHot(11), Dense(5, bias=False)), (2, 3), ids=11),
+    Case(serial(Embedding(11, 5), Skip(DropConnect(Dense(5), 0.4)), Flatten()), (2, 3), ids=11),
+    # no bias before batch-norm: its gradient is exactly zero, which rounding turns into noise
+    Case(serial(Dense(7, bias=False), BatchNorm(), nn.relu, Dropout(0.4), Dense(2)), (5, 3)),
     Case(serial(Flatten(), Dense(7), nn.relu, serial(Dense(3), nn.tanh), nn.softmax), (2, 3, 5)),
     Case(serial(Pixels(), Dense(7)), (3, 5), ids=256),
     Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
@@ -72,10 +101,6 @@ PRIVATE = [
     Case(LSTM(7), (3, 5, 2)),
     Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
     Case(LayerNorm(), (2, 3, 5)),
-    Case(BatchNorm(), (7, 5)),
-    Case(Dropout(0.4), (3, 5)),
-    # no bias before batch-norm: its gradient is exactly zero, which rounding turns into noise
-    Case(serial(Dense(7, bias=False), BatchNorm(), nn.relu, Dropout(0.4), Dense(2)), (5, 3)),
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),
 ]
 

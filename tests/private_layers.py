@@ -1,7 +1,7 @@
 """Layers the library does not have yet, written against its contract to find out what it lacks.
 
-They are here to stress the contract: a window, time, one table used twice, statistics over features
-and over the batch, randomness. None of them needs an exception from it.
+They are here to stress the contract: a window, time, one table used twice, statistics over
+features. None of them needs an exception from it.
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +24,6 @@ from jaxnn import (
     lecun,
     normal,
 )
-from jaxnn.checks import require_key
 from jaxnn.values import static
 
 
@@ -194,40 +193,19 @@ class LayerNorm(Layer):
     """
 
     eps: float = 1e-5
-    mixes_axes = (-1,)
 
     def init(self, key: Any, x: Any) -> ScaleShift:
         return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
 
     def forward(self, params: ScaleShift, x: Any, key: Any = None) -> tuple[Any, Any]:
-        centred = x - x.mean(self.mixes_axes, keepdims=True)
-        s = lax.rsqrt((centred * centred).mean(self.mixes_axes, keepdims=True) + self.eps)
+        centred = x - x.mean(-1, keepdims=True)
+        s = lax.rsqrt((centred * centred).mean(-1, keepdims=True) + self.eps)
         xhat = centred * s
         return params.scale * xhat + params.shift, (xhat, s)
 
     def backward(self, params: ScaleShift, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
         xhat, s = residuals
         d = params.scale * dy
-        mean = d.mean(self.mixes_axes, keepdims=True)
-        along = (d * xhat).mean(self.mixes_axes, keepdims=True)
+        mean = d.mean(-1, keepdims=True)
+        along = (d * xhat).mean(-1, keepdims=True)
         return s * (d - mean - xhat * along), ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy)))
-
-
-class BatchNorm(LayerNorm):
-    """The same with mean and variance over the batch. Source: Ioffe and Szegedy 2015, alg. 1."""
-
-    mixes_axes = (0,)
-    mixes_examples = True
-
-
-class Dropout(Layer):
-    """y = x mask / (1 - rate), mask 1 with probability 1 - rate. Residuals: the mask."""
-
-    rate: float
-
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        mask = jax.random.bernoulli(require_key(self, key), 1 - self.rate, x.shape)
-        return jnp.where(mask, x / (1 - self.rate), 0), mask
-
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
-        return jnp.where(residuals, dy / (1 - self.rate), 0), ()

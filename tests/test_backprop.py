@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import Dense, backprop, half_square, serial, softmax_cross_entropy
+from jaxnn import BatchNorm, Dense, Dropout, backprop, half_square, serial, softmax_cross_entropy
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, BatchNorm, Dropout
+from tests.private_layers import LSTM
 
 x64 = pytest.mark.usefixtures("x64")
 NET = serial(Dense(7), nn.tanh, Dense(5))

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxnn import Affine, Dense, Outer, Sum, relu, serial, tanh
+from jaxnn import Affine, BatchNorm, Dense, Dropout, Outer, Sum, relu, serial, tanh
 from jaxnn.activations import ReLU, Tanh
 from tests.compare import assert_backward_right, assert_trees_close, draw
-from tests.private_layers import LSTM, BatchNorm, Dropout, TiedTable
+from tests.private_layers import LSTM, TiedTable
 
 pytestmark = pytest.mark.usefixtures("x64")
 
@@ -90,7 +90,7 @@ class NoBatchMean(BatchNorm):
 
 class ForgottenMask(Dropout):
     def backward(self, params, residuals, dy, read):
-        return dy / (1 - self.rate), ()
+        return dy / (1 - self.drop_rate), ()
 
 
 class OneUseOnly(TiedTable):

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import pytest
 
 import jaxnn as nn
-from jaxnn import Dense, Flatten, Layer, Parallel, Pixels, Skip, serial
+from jaxnn import Dense, Dropout, Flatten, Layer, Parallel, Pixels, Skip, serial
 from jaxnn.checks import check_same_tree
 from tests.compare import KEY, draw
-from tests.private_layers import Dropout
 
 X = jnp.ones((3, 5))
 NET = serial(Dense(7), nn.relu, Dense(2))

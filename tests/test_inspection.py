@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxnn as nn
-from jaxnn import Dense, Flatten, Parallel, Pixels, Skip, serial, summary
-from tests.private_layers import Dropout
+from jaxnn import Dense, Dropout, Flatten, Parallel, Pixels, Skip, serial, summary
 
 NET = serial(
     Pixels(),

@@ -1,0 +1,128 @@
+"""Dropout: entries, columns or weights set to zero at random while training.
+
+`drop_rate` is the fraction that is dropped, as in Keras; a text that speaks of the fraction kept,
+q, means 1 - drop_rate. Every layer here needs a key in `forward`, keeps its mask for `backward`,
+and `freeze` takes it out of the network. Source: Srivastava et al. 2014; weights: Wan et al. 2013.
+"""
+
+import math
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.activations import linear
+from jaxnn.checks import check_floating, check_record, require_key
+from jaxnn.dense import Dense
+from jaxnn.factors import Masked
+from jaxnn.layer import Layer, Read
+from jaxnn.parameters import Affine
+from jaxnn.values import check_number
+
+Draw = Literal["bernoulli", "exact"]
+Rescale = Literal["training", "inference"]
+
+
+class Dropout(Layer):
+    """Sets entries of x to zero, so that no unit relies on another.
+
+        y = m x / (1 - drop_rate),   dx = m dy / (1 - drop_rate),   m of zeros and ones
+
+    Shapes: x and y (batch, ..., n). `per` says what a mask belongs to: with "example" m is shaped
+    like x, with "batch" it is (n,), one mask for the whole mini-batch, which takes whole rows out
+    of the weight that follows (columns, where a text writes w x). `draw` is "bernoulli", each entry
+    on its own, or "exact": of the n entries of a row round(drop_rate n) are dropped, no more, no
+    less. `rescale` says when 1 - drop_rate is made up for: in "training" (inverted dropout, as
+    above), or at "inference", when y = m x is trained and (1 - drop_rate) x used (classic dropout).
+
+    Residuals: m. Frozen: the identity, or `linear(1 - drop_rate)`. Raises ValueError without a key
+    and for a rate outside [0, 1), TypeError for an x that is not floating point.
+    """
+
+    drop_rate: float
+    per: Literal["example", "batch"] = "example"
+    draw: Draw = "bernoulli"
+    rescale: Rescale = "training"
+
+    def __post_init__(self) -> None:
+        _check(self, per=("example", "batch"))
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        shape = x.shape if self.per == "example" else x.shape[-1:]
+        m = draw_mask(require_key(self, key), self.drop_rate, shape, self.draw)
+        return jnp.where(m, x * _gain(self), 0), m
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        m = residuals
+        return jnp.where(m, dy * _gain(self), 0), ()
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Layer, Any]:
+        return linear(1 - self.drop_rate) if self.rescale == "inference" else linear, ()
+
+
+class DropConnect(Layer):
+    """A dense layer with single weights set to zero, one mask for the whole mini-batch.
+
+        y = x v + b,   v = m w / (1 - drop_rate)
+        dx = dy v^T,   dw = m (sum x (x) dy) / (1 - drop_rate),   db = sum dy
+
+    Parameters, shapes and errors are those of the `Dense` inside; m is shaped like w, and `draw`
+    and `rescale` are as for `Dropout`. Residuals: those of `Dense`, and m. Frozen: the `Dense`, its
+    w times 1 - drop_rate if `rescale` is "inference". Source: Wan et al. 2013, eq. 6.
+    """
+
+    dense: Dense
+    drop_rate: float
+    draw: Draw = "bernoulli"
+    rescale: Rescale = "training"
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if not isinstance(self.dense, Dense):
+            raise TypeError(f"DropConnect: expected a Dense layer to mask, got {self.dense!r}")
+
+    def init(self, key: Any, x: Any) -> Affine:
+        return self.dense.init(key, x)
+
+    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_record(self, params, Affine)
+        m = draw_mask(require_key(self, key), self.drop_rate, params.w.shape, self.draw)
+        y, residuals = self.dense.forward(self._masked(params, m), x)
+        return y, (residuals, m)
+
+    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        inner, m = residuals
+        gain = _gain(self) * m.astype(dy.dtype)
+        dx, (dw, db) = self.dense.backward(self._masked(params, m), inner, dy, lambda f: f)
+        return dx, Affine(read(Masked(dw, gain)), read(db) if self.dense.bias else None)
+
+    def _masked(self, params: Affine, m: Any) -> Affine:
+        return params._replace(w=jnp.where(m, params.w * _gain(self), 0))
+
+    def freeze(self, params: Affine, statistics: Any) -> tuple[Layer, Any]:
+        kept = 1 - self.drop_rate if self.rescale == "inference" else 1.0
+        return self.dense, params._replace(w=kept * params.w)
+
+
+def draw_mask(key: Any, drop_rate: float, shape: tuple[int, ...], draw: Draw) -> Any:
+    """A mask, False where dropped: if "exact", round(drop_rate n) times in each row of n."""
+    if draw == "bernoulli":
+        return jax.random.bernoulli(key, 1 - drop_rate, shape)
+    order = jnp.argsort(jax.random.uniform(key, shape), axis=-1)
+    return order >= round(drop_rate * shape[-1])
+
+
+def _gain(layer: Dropout | DropConnect) -> float:
+    return 1 / (1 - layer.drop_rate) if layer.rescale == "training" else 1.0
+
+
+def _check(layer: Dropout | DropConnect, **choices: tuple[str, ...]) -> None:
+    name = type(layer).__name__
+    check_number(layer, "drop_rate", 0.0, math.nextafter(1.0, 0.0))
+    known = {"draw": ("bernoulli", "exact"), "rescale": ("training", "inference"), **choices}
+    for field, words in known.items():
+        if getattr(layer, field) not in words:
+            raise ValueError(
+                f"{name}: expected {field} to be one of {words}, got {getattr(layer, field)!r}"
+            )

@@ -62,7 +62,7 @@ def accuracy(outputs: Any, y: Any) -> Any:
             f"accuracy: expected two or more outputs a class and labels or one-hot rows, got "
             f"outputs {outputs.shape} and y {y.shape}"
         )
-    hit = jnp.argmax(outputs, -1) == labels.astype(jnp.int32)
+    hit = jnp.argmax(outputs, -1).astype(jnp.int32) == labels.astype(jnp.int32)
     return hit.astype(outputs.dtype)
 
 

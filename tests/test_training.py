@@ -232,11 +232,13 @@ def test_evaluate_weighs_loss_and_metrics_alike():
     np.testing.assert_allclose(float(got["accuracy"]), (w * hits).sum() / w.sum(), rtol=1e-6)
 
 
-def test_accuracy_takes_labels_and_one_hot_rows_and_the_first_of_ties():
-    outputs = jnp.asarray([[1.0, 2, 0], [5, 5, 0], [0, 0, 1]])
-    labels = jnp.asarray([1, 1, 2])
-    np.testing.assert_array_equal(nn.accuracy(outputs, labels), [1, 0, 1])
-    np.testing.assert_array_equal(nn.accuracy(outputs, jnp.eye(3)[labels]), [1, 0, 1])
+@pytest.mark.parametrize("wide", [False, True])
+def test_accuracy_takes_labels_and_one_hot_rows_and_the_first_of_ties(wide):
+    with jax.enable_x64(wide):
+        outputs = jnp.asarray([[1.0, 2, 0], [5, 5, 0], [0, 0, 1]])
+        labels = jnp.asarray([1, 1, 2])
+        np.testing.assert_array_equal(nn.accuracy(outputs, labels), [1, 0, 1])
+        np.testing.assert_array_equal(nn.accuracy(outputs, jnp.eye(3)[labels]), [1, 0, 1])
 
 
 X, Y = data()

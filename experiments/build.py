@@ -23,7 +23,8 @@ _INITIALIZERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _dense(spec: Dense) -> list[nn.Layer]:
-    dense = nn.Dense(spec.units, w_init=_INITIALIZERS[spec.init.kind](spec.init), bias=spec.bias)
+    w_init, b_init = (_INITIALIZERS[init.kind](init) for init in (spec.init, spec.bias_init))
+    dense = nn.Dense(spec.units, w_init=w_init, b_init=b_init, bias=spec.bias)
     return [dense] if spec.activation == "linear" else [dense, getattr(nn, spec.activation)]
 
 
@@ -36,6 +37,10 @@ _LAYERS: dict[str, Callable[[Any], list[nn.Layer]]] = {
     "dense": _dense,
     "activation": _activation,
     "flatten": lambda spec: [nn.Flatten()],
+    "dropout": lambda spec: [
+        nn.Dropout(spec.drop_rate, per=spec.per, draw=spec.draw, rescale=spec.rescale)
+    ],
+    "batch_norm": lambda spec: [nn.BatchNorm(learned=spec.learned, eps=spec.eps)],
 }
 
 _LOSSES: dict[str, Callable[[Any], nn.Loss]] = {
@@ -79,7 +84,7 @@ def loss(model: Model) -> nn.Loss:
 
 def optimizer(train: Train, examples: int) -> Any:
     """The optimizer of the config, with its schedule and behind its clipping."""
-    steps = train.epochs * math.ceil(examples / train.batch_size)
+    steps = train.epochs * math.ceil(min(train.sample or examples, examples) / train.batch_size)
     rate = _SCHEDULES[train.schedule.kind](train.schedule, train.lr, steps)
     if train.schedule.warm_up:
         rate = nn.WarmUp(train.schedule.warm_up, rate)
@@ -105,9 +110,8 @@ def targets(experiment: Experiment, net: nn.Layer, data: Dataset) -> tuple[Any, 
 
     Raises ConfigError where network, loss and data do not fit together, naming the key.
     """
-    shape = jax.eval_shape(
-        lambda x: net.forward(net.init(jax.random.key(0), x), x)[0], data.x[:2]
-    ).shape
+    key = jax.random.key(0)
+    shape = jax.eval_shape(lambda x: net.forward(net.init(key, x), x, key)[0], data.x[:2]).shape
     kind, outputs = experiment.model.loss.kind, len(data.classes) or data.y.shape[-1]
     if kind == "softmax_cross_entropy" and not data.classes:
         raise ConfigError(

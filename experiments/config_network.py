@@ -82,6 +82,9 @@ InitSpec = Annotated[
 ]
 
 
+BiasInitSpec = Annotated[Normal | Uniform | ConstantInit, Field(discriminator="kind")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dense(Section):
     """Weights, biases and an activation."""
@@ -91,7 +94,9 @@ class Dense(Section):
     activation: ActivationName = "linear"
     """Function applied to the outputs."""
     init: InitSpec = Glorot()
-    """How the weights start; biases start at 0."""
+    """How the weights start."""
+    bias_init: BiasInitSpec = ConstantInit(value=0.0)
+    """How the biases start."""
     bias: bool = True
     """Whether a bias is added."""
     kind: Literal["dense"] = "dense"
@@ -120,7 +125,39 @@ class Flatten(Section):
     kind: Literal["flatten"] = "flatten"
 
 
-LayerSpec = Annotated[Dense | Activation | Flatten, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Section):
+    """Sets entries to zero at random while training, and does nothing at the test."""
+
+    drop_rate: BelowOne
+    """Fraction dropped, not the fraction kept."""
+    per: Literal["example", "batch"] = "example"
+    """Whether each example has a mask of its own, or the mini-batch has one for all."""
+    draw: Literal["bernoulli", "exact"] = "bernoulli"
+    """Each entry on its own, or exactly that fraction of every row."""
+    rescale: Literal["training", "inference"] = "training"
+    """When the loss of size is made up for."""
+    on_output: bool = False
+    """Has to be true behind the last dense layer, where outputs themselves are dropped."""
+    kind: Literal["dropout"] = "dropout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Section):
+    """Mean 0 and variance 1 over the mini-batch; before an activation or behind it."""
+
+    learned: bool = True
+    """Whether a scale and a shift are learned behind it."""
+    eps: Positive = 1e-3
+    """Added to the variance, inside the root."""
+    on_output: bool = False
+    """Has to be true behind the last dense layer, where outputs themselves are normalised."""
+    kind: Literal["batch_norm"] = "batch_norm"
+
+
+LayerSpec = Annotated[
+    Dense | Activation | Flatten | Dropout | BatchNorm, Field(discriminator="kind")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,3 +204,13 @@ class Model(Section):
     """First to last."""
     loss: LossSpec = SoftmaxCrossEntropy()
     """What training makes small."""
+
+    def __post_init__(self) -> None:
+        for number, layer in reversed(list(enumerate(self.layers))):
+            if isinstance(layer, Dense):
+                break
+            if isinstance(layer, Dropout | BatchNorm) and not layer.on_output:
+                raise ValueError(
+                    f"layers.{number}: {layer.kind} behind the last dense layer works on the "
+                    "outputs; move it up, or say on_output = true"
+                )

@@ -145,6 +145,8 @@ class Train(Section):
     """Passes over the training part."""
     batch_size: Count
     """Examples per iteration."""
+    sample: Count | None = None
+    """Examples drawn at random for each epoch; unset, an epoch is one pass over all of them."""
     lr: Positive
     """Learning rate, before the schedule."""
     optimizer: OptimizerSpec = SGD()

@@ -1,6 +1,7 @@
 """One run: train the network of a config, record every epoch, and say how well it did."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,8 +60,8 @@ def run(experiment: Experiment, folder: Path) -> dict[str, float]:
     """Train, fill the folder, print the result, and return the metrics of the last epoch.
 
     The folder gets config.toml, environment.json, metrics.jsonl (a line for each epoch) and
-    parameters.safetensors. Raises DataError for data that cannot be had and ConfigError for a
-    network or loss that does not fit them.
+    parameters.safetensors (of the network frozen for inference). Raises DataError for data that
+    cannot be had and ConfigError for a network or loss that does not fit them.
     """
     started = time.perf_counter()
     data = load(
@@ -77,42 +78,68 @@ def run(experiment: Experiment, folder: Path) -> dict[str, float]:
     return metrics
 
 
+class Epoch(NamedTuple):
+    """What an epoch left: the state, the mean objective on the way, and its seconds."""
+
+    number: int
+    state: nn.State
+    objective: float
+    seconds: float
+
+
+def epochs(experiment: Experiment, task: Task) -> Iterator[Epoch]:
+    """Train, epoch by epoch. The state of one is gone when the next is asked for."""
+    train, n = experiment.train, len(task.train.x)
+    key = jax.random.key(experiment.seed)
+    init = jax.jit(lambda key, x: nn.start(task.net, task.optimizer, key, x))
+    state = init(key, task.train.x[:2])
+    for number in range(1, train.epochs + 1):
+        started = time.perf_counter()
+        order = np.random.default_rng([experiment.seed, number]).permutation(n)[: train.sample]
+        state, objective = nn.train_epoch(
+            task.net,
+            task.loss,
+            task.optimizer,
+            state,
+            task.train.x,
+            task.train.y,
+            order,
+            jax.random.fold_in(key, number),
+            batch_size=train.batch_size,
+            penalty=task.penalty,
+        )
+        objective = float(objective)  # waits for the epoch to end, so that its time is whole
+        yield Epoch(number, state, objective, time.perf_counter() - started)
+
+
 def _train(
     experiment: Experiment, task: Task, record: Metrics, console: Console
 ) -> tuple[Any, dict[str, float]]:
-    key = jax.random.key(experiment.seed)
-    init = jax.jit(lambda key, x: nn.start(task.net, task.optimizer, key, x))
-    state = init(key, task.train.x[:1])
-    metrics: dict[str, float] = {}
+    """(frozen parameters, metrics) after the last epoch."""
+    params, metrics = None, {}
+    last = experiment.train.epochs
     with _progress(console) as progress:
-        bar = progress.add_task(experiment.name, total=experiment.train.epochs, note="")
-        for epoch in range(1, experiment.train.epochs + 1):
-            started = time.perf_counter()
-            order = np.random.default_rng([experiment.seed, epoch]).permutation(len(task.train.x))
-            state, objective = nn.train_epoch(
-                task.net,
-                task.loss,
-                task.optimizer,
-                state,
-                task.train.x,
-                task.train.y,
-                order,
-                batch_size=experiment.train.batch_size,
-                penalty=task.penalty,
-            )
-            objective = float(objective)  # waits for the epoch to end, so that its time is whole
-            seconds = time.perf_counter() - started
-            metrics = {"epoch": epoch, "objective": objective, "seconds": seconds}
-            metrics |= scores(task, state.params)
+        bar = progress.add_task(experiment.name, total=last, note="")
+        for epoch in epochs(experiment, task):
+            net, params = nn.freeze(task.net, epoch.state.params, epoch.state.statistics)
+            # an epoch of a few examples is short: looking at all of them would take longer
+            whole = experiment.train.sample is None or epoch.number == last
+            metrics = {
+                "epoch": epoch.number,
+                "objective": epoch.objective,
+                "seconds": epoch.seconds,
+                **scores(task._replace(net=net), params, ("train", "test") if whole else ("test",)),
+            }
             record.append(metrics)
             progress.update(bar, advance=1, note=f"test loss {metrics['test_loss']:.4f}")
-    return state.params, metrics
+    return params, metrics
 
 
-def scores(task: Task, params: Any) -> dict[str, float]:
+def scores(task: Task, params: Any, parts: tuple[str, ...] = ("train", "test")) -> dict[str, float]:
     """Loss of the training and test part, and accuracy or, for numbers to predict, R2."""
     found = {}
-    for name, part in (("train", task.train), ("test", task.test)):
+    for name in parts:
+        part: Part = getattr(task, name)
         metric = _metric(part.y, task.loss)
         got = nn.evaluate(
             task.net, task.loss, params, part.x, part.y, metrics=(metric,), batch_size=4096

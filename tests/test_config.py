@@ -13,13 +13,14 @@ from experiments.config_toml import to_toml
 
 
 def test_the_application_ships_a_config_for_every_data_set():
-    assert shipped() == ["breast_cancer", "diabetes", "digits", "iris", "mnist", "wine"]
+    found = {load(name, []).data.name for name in shipped()}
+    assert found == {"breast_cancer", "diabetes", "digits", "iris", "mnist", "wine"}
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_configs_load_and_come_back_from_show(name: str, tmp_path: Path):
     first, second = load(name, []), load(name, [])
-    assert first.name == first.data.name == name
+    assert first.name == name
     assert (first, hash(first)) == (second, hash(second))
     saved = tmp_path / "saved.toml"
     saved.write_text(to_toml(first), encoding="utf-8")

@@ -58,7 +58,7 @@ ONE_PROBLEM = {
     ),
     "strange key": (
         ("units = 8", "units = 8\nzzz = 'x'"),
-        "model.layers.0.zzz: unknown key, known: activation, bias, init, kind, units (got 'x')",
+        "model.layers.0.zzz: unknown key, known: activation, bias, bias_init, init, kind, units (got 'x')",
     ),
     "text for a whole number": (
         ("epochs = 2", "epochs = 'twenty'"),
@@ -105,13 +105,14 @@ ONE_PROBLEM = {
     "nan": (("lr = 1", "lr = nan"), "train.lr: expected a finite number (got nan)"),
     "inf": (("lr = 1", "l1 = inf\nlr = 1"), "train.l1: expected a finite number (got inf)"),
     "unknown layer": (
-        ('kind = "activation"', 'kind = "dropuot"'),
-        "model.layers.1: unknown layer 'dropuot', known: activation, dense, flatten",
+        ('kind = "activation"', 'kind = "pool"'),
+        "model.layers.1: unknown layer 'pool', "
+        "known: activation, batch_norm, dense, dropout, flatten",
     ),
     "misspelt layer": (
         ('kind = "dense"', 'kind = "Dence"'),
         "model.layers.0: unknown layer 'Dence', did you mean 'dense'? "
-        "known: activation, dense, flatten",
+        "known: activation, batch_norm, dense, dropout, flatten",
     ),
     "unknown data set": (
         ('"iris"', '"mnits"'),
@@ -182,7 +183,8 @@ def test_all_problems_come_at_once(tmp_path: Path):
     )
     assert problems(path) == [
         f"{path}: 3 problems",
-        "  model.layers.1: unknown layer 'dropuot', known: activation, dense, flatten",
+        "  model.layers.1: unknown layer 'dropuot', did you mean 'dropout'? "
+        "known: activation, batch_norm, dense, dropout, flatten",
         "  train.epochs: expected a whole number (got 'twenty')",
         "  train.optimizer.momentun: unknown key, did you mean 'momentum'? (got 0.9)",
     ]

@@ -193,6 +193,58 @@ def test_every_initialiser_and_layer_of_a_config_is_built_as_written(tmp_path):
     )
 
 
+REGULAR = """
+    name = "regular"
+    data = { name = "wine" }
+    train = { epochs = 20, batch_size = 16, lr = 0.01, optimizer = { kind = "adam" } }
+    [[model.layers]]
+    kind = "dense"
+    units = 32
+    [[model.layers]]
+    kind = "batch_norm"
+    [[model.layers]]
+    kind = "activation"
+    name = "relu"
+    [[model.layers]]
+    kind = "dropout"
+    drop_rate = 0.3
+    [[model.layers]]
+    kind = "dense"
+    units = 3
+"""
+
+
+def test_dropout_and_batch_norm_are_trained_and_frozen_for_the_test(tmp_path):
+    path = tmp_path / "regular.toml"
+    path.write_text(REGULAR)
+    metrics = run(load(str(path), []), tmp_path)
+    assert metrics["test_accuracy"] > 0.9
+    # what is saved is the frozen network: scale and shift where batch-norm was
+    saved = nn.serial(nn.Dense(32), nn.Rescale(), nn.relu, nn.linear, nn.Dense(3))
+    like = saved.init(jax.random.key(0), jax.ShapeDtypeStruct((2, 13), np.float32))
+    task = task_of(load(str(path), []))._replace(net=saved)
+    params = load_parameters(tmp_path / "parameters.safetensors", like)
+    assert scores(task, params)["test_loss"] == metrics["test_loss"]
+
+
+@pytest.mark.parametrize("kind", ['"dropout"\n    drop_rate = 0.5', '"batch_norm"'])
+def test_the_output_layer_is_left_alone_unless_asked(kind, tmp_path):
+    path = tmp_path / "regular.toml"
+    text = f"{REGULAR}    [[model.layers]]\n    kind = {kind}\n"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"layers\.5: .* behind the last dense .* on_output"):
+        load(str(path), [])
+    path.write_text(f"{text}    on_output = true\n")
+    assert load(str(path), []).model.layers[-1].on_output  # pyright: ignore
+
+
+def test_an_epoch_can_be_a_random_sample(tmp_path):
+    metrics = run(load("iris", ["--train.sample", "8", "--train.epochs", "3"]), tmp_path)
+    assert [set(line) - set(metrics) for line in lines(tmp_path)] == [set()] * 3
+    assert "train_loss" in metrics
+    assert "train_loss" not in lines(tmp_path)[0]
+
+
 def test_by_hand_and_by_autodiff_train_the_same_network():
     overrides = ["--train.epochs", "2", "--model.loss.smoothing", "0"]
     seconds, accuracy = beside_autodiff.compare(load("digits", overrides))

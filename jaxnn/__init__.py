@@ -38,6 +38,14 @@ from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.optimizers import SGD, AdaGrad, Adam, AdamW, RMSProp
 from jaxnn.parameters import Affine, ScaleShift, Table, count_parameters, everything, weights
 from jaxnn.penalties import elastic, l1, l2
+from jaxnn.perceptron import (
+    Fit,
+    novikoff_bound,
+    train_averaged_perceptron,
+    train_multiclass_perceptron,
+    train_perceptron,
+    train_pocket_perceptron,
+)
 from jaxnn.prediction import accuracy, evaluate, predict
 from jaxnn.readings import factors, gradient
 from jaxnn.reshape import Flatten, Pixels
@@ -49,6 +57,7 @@ from jaxnn.schedules import (
     StepDecay,
     WarmUp,
 )
+from jaxnn.threshold import homogeneous, threshold_unit
 from jaxnn.training import State, start, train_epoch, train_step
 from jaxnn.transforms import (
     apply_updates,
@@ -73,6 +82,7 @@ __all__ = [
     "Embedding",
     "ExponentialDecay",
     "Factor",
+    "Fit",
     "Flatten",
     "InverseDecay",
     "Layer",
@@ -117,12 +127,14 @@ __all__ = [
     "gradient",
     "half_square",
     "he",
+    "homogeneous",
     "l1",
     "l2",
     "leaky_relu",
     "lecun",
     "linear",
     "normal",
+    "novikoff_bound",
     "predict",
     "relu",
     "serial",
@@ -138,7 +150,12 @@ __all__ = [
     "sum_square",
     "summary",
     "tanh",
+    "threshold_unit",
+    "train_averaged_perceptron",
     "train_epoch",
+    "train_multiclass_perceptron",
+    "train_perceptron",
+    "train_pocket_perceptron",
     "train_step",
     "uniform",
     "variance_scaling",

@@ -1,10 +1,17 @@
-"""The command line: `python -m experiments run CONFIG` and `python -m experiments show CONFIG`."""
+"""The command line: `python -m experiments run CONFIG` and `python -m experiments show CONFIG`.
+
+Where `run` takes the name of a config, it takes the name of a demo too.
+"""
 
 import argparse
 import contextlib
+import importlib
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from experiments import demos
 from experiments.config_file import load, shipped
 from experiments.config_problems import ConfigError, did_you_mean
 
@@ -16,6 +23,8 @@ _HELP = """
 
 CONFIG is the path of a TOML file or the name of a shipped config:
   {shipped}
+For run it may also be the name of a demo, which prints and plots into the folder, and has no keys:
+  {demos}
 KEY is the path of a key in the config: --train.lr 0.01 --model.layers.1.units 64
 All keys of a config, with types and values: python -m experiments run CONFIG --help
 """
@@ -42,7 +51,7 @@ def _dispatch(words: list[str]) -> int:
         return _fail(f"{_USAGE}\nmore: python -m experiments --help", 2)
     command, *rest = words
     if command in _HELP_FLAGS or (command in _COMMANDS and rest[:1] and rest[0] in _HELP_FLAGS):
-        print(_USAGE + "\n" + _HELP.format(shipped=", ".join(shipped())), end="")
+        print(_USAGE + "\n" + _help(), end="")
         return 0
     if command not in _COMMANDS:
         hint = did_you_mean(command, _COMMANDS)
@@ -52,33 +61,81 @@ def _dispatch(words: list[str]) -> int:
     return _show(rest[0], rest[1:]) if command == "show" else _run(rest[0], rest[1:])
 
 
+def _help() -> str:
+    return _HELP.format(shipped=", ".join(shipped()), demos=", ".join(demos.names()))
+
+
 def _show(config: str, overrides: list[str]) -> int:
     from experiments.config_toml import to_toml
 
+    if _is_demo(config):
+        raise ConfigError(f"'{config}' is a demo, which has no config to show; use 'run'")
     print(to_toml(load(config, overrides)), end="")
     return 0
 
 
-def _run(config: str, words: list[str]) -> int:
+def _run(name: str, words: list[str]) -> int:
     out, overrides = _take_out(words)
-    experiment = load(config, overrides)
-    from experiments.runs import new_folder  # numpy and what trains come after the config is right
+    if _is_demo(name):
+        return _run_demo(name, out, overrides)
+    if "/" not in name and not name.endswith(".toml") and name not in shipped():
+        raise ConfigError(_nothing_called(name))
+    experiment = load(name, overrides)
+
+    def train(folder: Path) -> None:
+        from experiments.train import run  # what trains comes after the config is right
+
+        run(experiment, folder)
+
+    return _in_new_folder(out, experiment.name, train)
+
+
+def _run_demo(name: str, out: Path, overrides: list[str]) -> int:
+    if overrides:
+        raise ConfigError(
+            f"'{name}' is a demo: it takes --out DIR and no keys (got {' '.join(overrides)})"
+        )
+
+    def show(folder: Path) -> None:
+        started = time.perf_counter()
+        importlib.import_module(f"experiments.demos.{name}").run(folder)
+        print(f"{folder}  ({time.perf_counter() - started:.1f} s)")
+
+    return _in_new_folder(out, name, show)
+
+
+def _in_new_folder(out: Path, name: str, work: Callable[[Path], None]) -> int:
+    """Let `work` fill a new numbered folder, and return the exit status."""
+    from experiments.runs import new_folder
 
     try:
-        folder = new_folder(out, experiment.name)
+        folder = new_folder(out, name)
     except OSError as error:
         return _fail(f"cannot make a run folder in {out}: {error.strerror}", 1)
     from experiments.data import DataError
-    from experiments.train import run
 
     try:
-        run(experiment, folder)
+        work(folder)
     except DataError as error:
         return _fail(str(error), 1)
     finally:
         with contextlib.suppress(OSError):  # goes only if it is empty: no record of anything
             folder.rmdir()
     return 0
+
+
+def _is_demo(name: str) -> bool:
+    return name in demos.names() and name not in shipped()
+
+
+def _nothing_called(name: str) -> str:
+    hint = did_you_mean(name, [*shipped(), *demos.names()])
+    return (
+        f"no config or demo is called '{name}'{hint}\n"
+        f"  configs: {', '.join(shipped())}\n"
+        f"  demos: {', '.join(demos.names())}\n"
+        "  any other file: a path that ends in .toml"
+    )
 
 
 def _take_out(words: list[str]) -> tuple[Path, list[str]]:

@@ -9,6 +9,7 @@ cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir()) 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))  # its list of fonts
 
 import jax  # noqa: E402 - reads the variables above
 import pytest  # noqa: E402

@@ -34,7 +34,13 @@ def test_show_prints_the_config_with_its_overrides(capsys: pytest.CaptureFixture
         ("rnu digits", "unknown command 'rnu', did you mean 'run'?"),
         ("show", "'show' needs a config as its next word"),
         ("run --train.lr 1", "'run' needs a config as its next word"),
-        ("run digts", "did you mean 'digits'?"),
+        ("run digts", "no config or demo is called 'digts', did you mean 'digits'?"),
+        ("run perceptorn", "did you mean 'perceptron'?\n  configs: breast_cancer, "),
+        ("run xorr", "demos: "),
+        ("show digts", "no config is called 'digts', did you mean 'digits'?"),
+        ("show xor", "'xor' is a demo, which has no config to show; use 'run'"),
+        ("run xor --train.lr 1", "'xor' is a demo: it takes --out DIR and no keys (got --train.lr"),
+        ("run xor --help", "'xor' is a demo: it takes --out DIR and no keys (got --help)"),
     ],
 )
 def test_wrong_words_end_with_status_2(
@@ -46,12 +52,12 @@ def test_wrong_words_end_with_status_2(
 
 
 @pytest.mark.parametrize("words", ["--help", "-h", "run --help", "show -h"])
-def test_help_names_the_commands_and_the_shipped_configs(
+def test_help_names_the_commands_the_shipped_configs_and_the_demos(
     words: str, capsys: pytest.CaptureFixture[str]
 ):
     assert main(words.split()) == 0
     said = capsys.readouterr().out
-    assert all(word in said for word in ("run", "show", "--out", "breast_cancer", "wine"))
+    assert all(word in said for word in ("run", "show", "--out", "breast_cancer", "wine", "xor"))
 
 
 def test_help_on_a_config_lists_its_keys_and_values(capsys: pytest.CaptureFixture[str]):
@@ -88,6 +94,37 @@ def test_run_trains_in_a_new_folder(
     assert (second.seed, other) == (5, Path("else/where/0001-other"))
     assert (folder / "result.json").exists()
     assert (other / "result.json").exists()
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Stands in for a demo: writes a file."""
+    module = types.ModuleType("experiments.demos.xor")
+    vars(module)["run"] = lambda folder: (folder / "plot.png").touch()
+    monkeypatch.setitem(sys.modules, "experiments.demos.xor", module)
+    return module
+
+
+def test_run_shows_a_demo_in_a_new_folder_and_names_it(
+    demo: types.ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in ("0001", "0002"):
+        assert main(["run", "xor", "--out", str(tmp_path)]) == 0
+        folder = tmp_path / f"{number}-xor"
+        assert (folder / "plot.png").exists()
+        assert capsys.readouterr().out.startswith(f"{folder}  (0.")
+
+
+def test_a_demo_without_its_data_is_one_line_and_leaves_no_empty_folder(
+    demo: types.ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    def run(folder: Path) -> None:
+        raise DataError("iris is not here")
+
+    vars(demo)["run"] = run
+    assert main(["run", "xor", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "iris is not here\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_cannot_be_had_is_one_line_and_leaves_no_empty_folder(
@@ -174,11 +211,22 @@ def test_a_bad_override_ends_the_process_with_status_2():
     assert "Traceback" not in done.stderr
 
 
-def test_show_imports_neither_jax_nor_scikit_learn():
+def test_a_demo_runs_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
+    done = python("-m", "experiments", "run", "regions", "--out", str(tmp_path / "runs"))
+    assert (done.returncode, done.stderr) == (0, "")
+    folder = tmp_path / "runs" / "0001-regions"
+    assert "40,000 of 40,000" in done.stdout
+    assert f"{folder}  (" in done.stdout
+    assert (folder / "regions.png").stat().st_size > 10_000
+
+
+def test_show_imports_neither_jax_nor_scikit_learn_nor_matplotlib():
     done = python(
         "-c",
         "import sys; from experiments.__main__ import main; main(['show', 'digits']); "
-        "print(sorted({'jax', 'numpy', 'sklearn', 'tyro'} & set(sys.modules)), file=sys.stderr)",
+        "heavy = {'jax', 'matplotlib', 'numpy', 'sklearn', 'tyro'}; "
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)",
     )
     assert done.stderr == "[]\n"
     assert "\x1b" not in done.stdout

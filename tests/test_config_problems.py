@@ -58,7 +58,8 @@ ONE_PROBLEM = {
     ),
     "strange key": (
         ("units = 8", "units = 8\nzzz = 'x'"),
-        "model.layers.0.zzz: unknown key, known: activation, bias, bias_init, init, kind, units (got 'x')",
+        "model.layers.0.zzz: unknown key, "
+        "known: activation, bias, bias_init, init, kind, units (got 'x')",
     ),
     "text for a whole number": (
         ("epochs = 2", "epochs = 'twenty'"),

@@ -6,7 +6,8 @@ import pytest
 
 import jaxnn as nn
 from experiments.data import load
-from experiments.demos import characters, descent, regularisation, starts
+from experiments.demos import characters, derivations, descent, regularisation, starts
+from experiments.derivations import table
 from experiments.runs import load_parameters
 
 
@@ -77,6 +78,15 @@ def test_no_variant_touches_the_output_layer():
     for net, _ in regularisation.networks().values():
         assert isinstance(net, nn.Serial)
         assert net.layers[-1] == nn.Dense(10)
+
+
+def test_the_derivations_are_printed_and_kept(tmp_path, capsys, monkeypatch):
+    few = [source for source in table.SOURCES if source.name == "Punnen"]
+    monkeypatch.setattr(table, "SOURCES", few)
+    derivations.run(tmp_path)
+    kept = (tmp_path / "derivations.txt").read_text()
+    assert kept == capsys.readouterr().out
+    assert "Punnen" in kept
 
 
 def test_one_hot_rows_and_embeddings_learn_alike(tmp_path, capsys, monkeypatch):

@@ -13,9 +13,9 @@ WIDTH = 120
 STYLES = {"holds": "green", "wrong": "bold red"}
 
 
-def show() -> None:
-    """Print the tables, 120 columns wide; in colour on a terminal only."""
-    console = Console(width=WIDTH, highlight=False)
+def show() -> str:
+    """Print the tables, 120 columns wide, in colour on a terminal only, and return their text."""
+    console = Console(width=WIDTH, highlight=False, record=True)
     verdicts: list[Verdict] = []
     for source in SOURCES:
         judged = [(equation, judge(equation)) for equation in source.equations]
@@ -27,6 +27,7 @@ def show() -> None:
         f"in float64; below {TOLERANCE:g} a claim holds.\n"
     )
     console.print(conventions_table())
+    return console.export_text()
 
 
 def section(source: Source, judged: list[tuple[Equation, Verdict]]) -> Table:

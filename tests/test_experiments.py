@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import beside_autodiff, build
+from experiments import build
 from experiments.config import (
     SGD,
     AdamW,
@@ -243,15 +243,3 @@ def test_an_epoch_can_be_a_random_sample(tmp_path):
     assert [set(line) - set(metrics) for line in lines(tmp_path)] == [set()] * 3
     assert "train_loss" in metrics
     assert "train_loss" not in lines(tmp_path)[0]
-
-
-def test_by_hand_and_by_autodiff_train_the_same_network():
-    overrides = ["--train.epochs", "2", "--model.loss.smoothing", "0"]
-    seconds, accuracy = beside_autodiff.compare(load("digits", overrides))
-    assert all(len(times) == 2 and min(times) > 0 for times in seconds.values())
-    np.testing.assert_allclose(list(accuracy.values()), accuracy["by hand"], atol=0.01)
-
-
-def test_the_comparison_refuses_what_it_cannot_compare(capsys):
-    assert beside_autodiff.main(["diabetes"]) == 2
-    assert "softmax_cross_entropy without smoothing" in capsys.readouterr().err

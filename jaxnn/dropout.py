@@ -61,48 +61,44 @@ class Dropout(Layer):
         return linear(1 - self.drop_rate) if self.rescale == "inference" else linear, ()
 
 
-class DropConnect(Layer):
+class DropConnect(Dense):
     """A dense layer with single weights set to zero, one mask for the whole mini-batch.
 
         y = x v + b,   v = m w / (1 - drop_rate)
         dx = dy v^T,   dw = m (sum x (x) dy) / (1 - drop_rate),   db = sum dy
 
-    Parameters, shapes and errors are those of the `Dense` inside; m is shaped like w, and `draw`
-    and `rescale` are as for `Dropout`. Residuals: those of `Dense`, and m. Frozen: the `Dense`, its
-    w times 1 - drop_rate if `rescale` is "inference". Source: Wan et al. 2013, eq. 6.
+    Shapes, parameters and errors are those of `Dense`, whose hyperparameters come first; m is
+    shaped like w, and `draw` and `rescale` are as for `Dropout`. Residuals: x and m. Frozen: the
+    `Dense`, its w times 1 - drop_rate if `rescale` is "inference". Source: Wan et al. 2013, eq. 6.
     """
 
-    dense: Dense
-    drop_rate: float
+    drop_rate: float = 0.5
     draw: Draw = "bernoulli"
     rescale: Rescale = "training"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check(self)
-        if not isinstance(self.dense, Dense):
-            raise TypeError(f"DropConnect: expected a Dense layer to mask, got {self.dense!r}")
-
-    def init(self, key: Any, x: Any) -> Affine:
-        return self.dense.init(key, x)
 
     def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
         check_record(self, params, Affine)
         m = draw_mask(require_key(self, key), self.drop_rate, params.w.shape, self.draw)
-        y, residuals = self.dense.forward(self._masked(params, m), x)
-        return y, (residuals, m)
+        y, x = super().forward(self._masked(params, m), x)
+        return y, (x, m)
 
     def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        inner, m = residuals
+        x, m = residuals
         gain = _gain(self) * m.astype(dy.dtype)
-        dx, (dw, db) = self.dense.backward(self._masked(params, m), inner, dy, lambda f: f)
-        return dx, Affine(read(Masked(dw, gain)), read(db) if self.dense.bias else None)
+        dx, (dw, db) = super().backward(self._masked(params, m), x, dy, lambda factor: factor)
+        return dx, Affine(read(Masked(dw, gain)), read(db) if self.bias else None)
 
     def _masked(self, params: Affine, m: Any) -> Affine:
         return params._replace(w=jnp.where(m, params.w * _gain(self), 0))
 
     def freeze(self, params: Affine, statistics: Any) -> tuple[Layer, Any]:
         kept = 1 - self.drop_rate if self.rescale == "inference" else 1.0
-        return self.dense, params._replace(w=kept * params.w)
+        dense = Dense(self.n_out, self.w_init, self.b_init, self.bias)
+        return dense, params._replace(w=kept * params.w)
 
 
 def draw_mask(key: Any, drop_rate: float, shape: tuple[int, ...], draw: Draw) -> Any:

@@ -44,7 +44,7 @@ def test_one_mask_for_the_mini_batch_blanks_rows_of_the_next_weight(how):
 
 
 def test_dropconnect_masks_single_weights():
-    layer = DropConnect(Dense(6), 0.5, draw="exact")
+    layer = DropConnect(6, drop_rate=0.5, draw="exact")
     params = draw(jax.eval_shape(layer.init, KEY, ONES), 0)
     y, (_, m) = layer.forward(params, ONES, KEY)
     assert set(np.asarray(m).sum(-1)) == {3}
@@ -52,7 +52,7 @@ def test_dropconnect_masks_single_weights():
 
 
 @pytest.mark.parametrize(
-    "layer", [Dropout(0.5), Dropout(0.5, per="batch"), DropConnect(Dense(6), 0.5)], ids=repr
+    "layer", [Dropout(0.5), Dropout(0.5, per="batch"), DropConnect(6, drop_rate=0.5)], ids=repr
 )
 def test_another_key_is_another_mask_and_the_same_key_the_same(layer):
     params = draw(jax.eval_shape(layer.init, KEY, ONES), 0)
@@ -63,7 +63,7 @@ def test_another_key_is_another_mask_and_the_same_key_the_same(layer):
 
 @pytest.mark.parametrize("rescale", ["training", "inference"])
 def test_the_mean_over_masks_is_what_the_frozen_network_puts_out(rescale):
-    net = serial(Dropout(0.4, rescale=rescale), DropConnect(Dense(3), 0.3, rescale=rescale))
+    net = serial(Dropout(0.4, rescale=rescale), DropConnect(3, drop_rate=0.3, rescale=rescale))
     x = draw(jax.ShapeDtypeStruct((2, 5), jnp.float32), 1)
     params = draw(jax.eval_shape(net.init, KEY, x), 2)
     still, still_params = freeze(net, params)
@@ -121,14 +121,14 @@ def test_the_proximal_step_leaves_biases_alone_and_follows_a_schedule():
         (lambda: Dropout(0.5, per="unit"), ValueError, "per to be one of .* got 'unit'"),
         (lambda: Dropout(0.5, draw="fixed"), ValueError, "draw to be one of"),
         (lambda: Dropout(0.5, rescale="never"), ValueError, "rescale to be one of"),
-        (lambda: DropConnect(nn.relu, 0.5), TypeError, "a Dense layer to mask, got relu"),
-        (lambda: DropConnect(Dense(3), 2.0), ValueError, "DropConnect: expected a finite drop"),
+        (lambda: DropConnect(0), ValueError, "DropConnect: expected n_out to be a whole number"),
+        (lambda: DropConnect(3, drop_rate=2.0), ValueError, "DropConnect: expected a finite drop"),
         (lambda: Dropout(0.5).forward((), ONES), ValueError, r"Dropout\(0.5\): .*key, got None"),
         (lambda: Dropout(0.5).forward((), ONES.astype(int), KEY), TypeError, "got int32"),
         (
-            lambda: DropConnect(Dense(3), 0.5).forward(Dense(3).init(KEY, ONES), ONES),
+            lambda: DropConnect(3, drop_rate=0.5).forward(Dense(3).init(KEY, ONES), ONES),
             ValueError,
-            r"DropConnect\(Dense\(3\), 0.5\): expected a random key",
+            r"DropConnect\(3\): expected a random key",
         ),
         (lambda: nn.soft_threshold(-1.0), ValueError, "threshold"),
     ],

@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, Dropout, Flatten, Parallel, Pixels, Skip, serial, summary
+from tests.cases import PUBLIC, name
 
 NET = serial(
     Pixels(),
@@ -46,3 +48,15 @@ def test_the_table_lines_up_and_ends_with_the_totals():
     assert len({len(line) for line in lines}) == 1
     assert lines[-1].split() == ["total", "145", "1,265"]
     assert "relu" in lines[4]
+
+
+@pytest.mark.parametrize("case", PUBLIC, ids=name)
+def test_every_layer_can_be_summarised_with_what_it_keeps(case):
+    def residuals(x):
+        key = jax.random.key(0)
+        return case.layer.forward(case.layer.init(key, x), x, key)[1]
+
+    found = summary(case.layer, case.x())
+    closed = jax.make_jaxpr(residuals)(case.x())
+    distinct = {id(v): v.aval for v in closed.jaxpr.outvars}.values()
+    assert found.kept == sum(v.size * v.dtype.itemsize for v in distinct)

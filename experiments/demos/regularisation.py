@@ -52,7 +52,7 @@ def network(behind: tuple[nn.Layer, ...]) -> nn.Layer:
 def networks() -> dict[str, tuple[nn.Layer, Variant]]:
     """Every variant with its network: those of VARIANTS, and two whose layers differ."""
     found = {name: (network(variant.behind), variant) for name, variant in VARIANTS.items()}
-    masked = [layer for n in (128, 64) for layer in (nn.DropConnect(nn.Dense(n), 0.3), nn.relu)]
+    masked = [layer for n in (128, 64) for layer in (nn.DropConnect(n, drop_rate=0.3), nn.relu)]
     before = [layer for n in (128, 64) for layer in (nn.Dense(n), nn.BatchNorm(), nn.relu)]
     front = (nn.Pixels(16.0), nn.Flatten())
     found["weights dropped"] = (nn.serial(*front, *masked, nn.Dense(10)), Variant())

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.checks import is_concrete
+from jaxnn.checks import check_examples, is_concrete
 from jaxnn.factors import along_batch
 from jaxnn.layer import Layer, mixing_layers
 from jaxnn.losses import Loss
@@ -89,10 +89,7 @@ def prepare(
     something. What shapes alone can tell, the network and the loss find out for themselves."""
     given = y
     x, y = jnp.asarray(x), jnp.asarray(y)
-    if x.ndim < 1 or x.shape[0] == 0:
-        raise ValueError(
-            f"expected x with one or more examples along its first axis, got {x.shape}"
-        )
+    check_examples(x)
     if y.ndim < 1 or len(y) != len(x):
         raise ValueError(
             f"expected y with an entry for each of the {len(x)} examples of x, got shape {y.shape}"

@@ -59,6 +59,14 @@ def check_features(layer: Static, x: Any) -> None:
         )
 
 
+def check_examples(x: Any) -> None:
+    """Refuse an x without examples."""
+    if x.ndim < 1 or x.shape[0] == 0:
+        raise ValueError(
+            f"expected x with one or more examples along its first axis, got {x.shape}"
+        )
+
+
 def check_weight(layer: Static, w: Any, x: Any) -> None:
     """Refuse an x whose last axis or dtype does not fit the weight w, (n_in, n_out)."""
     if x.shape[-1] != w.shape[0]:

@@ -50,7 +50,6 @@ def summary(net: Layer, x: Any) -> Summary:
     seen: list[Any] = []  # residuals counted already; kept alive, so that an id stays unique
 
     def forward(x: Any) -> Any:
-        rows.clear()
         key = jax.random.key(0)
         watched = map_innermost(lambda path, layer: _Watch(layer, _Log(path, rows, seen)), net)
         return watched.forward(net.init(key, x), x, key)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.backpropagation import objective, prepare
+from jaxnn.checks import check_examples
 from jaxnn.layer import Layer
 from jaxnn.losses import Loss
 
@@ -19,10 +20,7 @@ def predict(net: Layer, params: Any, x: Any, key: Any = None, *, batch_size: int
     all at once. Raises ValueError for an empty batch.
     """
     x = jnp.asarray(x)
-    if x.ndim < 1 or not len(x):
-        raise ValueError(
-            f"expected x with one or more examples along its first axis, got {x.shape}"
-        )
+    check_examples(x)
     return _predict(net, params, x, key, batch_size=batch_size)
 
 

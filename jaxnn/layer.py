@@ -77,7 +77,7 @@ def output_like(layer: Layer, params: Any, x: Any, key: Any = None) -> Any:
     return jax.eval_shape(layer.forward, params, x, key)[0]
 
 
-def _inner(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
+def inner_layers(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
     """The fields of a combinator that hold layers."""
     found = {}
     for field in dataclasses.fields(layer):
@@ -91,7 +91,7 @@ def _inner(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
 def innermost(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
     """Every layer that holds no others, with the path of its parameters: a tuple of layers adds
     an index to the path, a single inner layer shares the parameters of the one around it."""
-    inner = _inner(net)
+    inner = inner_layers(net)
     if not inner:
         yield path, net
     for value in inner.values():
@@ -104,7 +104,7 @@ def innermost(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
 
 def map_innermost(change: Callable[[str, Layer], Layer], net: Layer, path: str = "") -> Layer:
     """The same network with every innermost layer replaced by `change(path, layer)`."""
-    inner = _inner(net)
+    inner = inner_layers(net)
     if not inner:
         return change(path, net)
     changes: dict[str, Any] = {}

@@ -14,6 +14,7 @@ AUTODIFF = {
     *("linearize", "linear_transpose", "custom_vjp", "custom_jvp", "custom_gradient"),
     *("checkpoint", "remat", "fwd_and_bwd"),
 }
+REFERENCES = {"oracle.py", "gradients.py"}  # of the checker: what the rules are judged by
 over_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 
@@ -32,8 +33,9 @@ def autodiff_in(source: str) -> set[str]:
 
 
 @over_files
-def test_no_autodiff_in_the_library(path):
-    assert autodiff_in(path.read_text()) == set()
+def test_no_autodiff_in_the_library_but_where_a_reference_is_the_point(path):
+    allowed = path.parent.name == "check" and path.name in REFERENCES
+    assert bool(autodiff_in(path.read_text())) == allowed
 
 
 @pytest.mark.parametrize(

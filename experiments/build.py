@@ -11,6 +11,10 @@ import jaxnn as nn
 from experiments.config import Dense, Experiment, Model, Train
 from experiments.config_problems import ConfigError
 from experiments.data import Dataset
+from jaxnn.backward_rules import BackwardRule
+from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
+from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
+from jaxnn.feedback_networks import with_rule
 
 _INITIALIZERS: dict[str, Callable[[Any], Any]] = {
     "glorot": lambda spec: nn.glorot.replace(distribution=spec.distribution),
@@ -41,6 +45,15 @@ _LAYERS: dict[str, Callable[[Any], list[nn.Layer]]] = {
         nn.Dropout(spec.drop_rate, per=spec.per, draw=spec.draw, rescale=spec.rescale)
     ],
     "batch_norm": lambda spec: [nn.BatchNorm(learned=spec.learned, eps=spec.eps)],
+}
+
+_RULES: dict[str, BackwardRule] = {
+    "feedback_alignment": FeedbackAlignment(),
+    "sign_symmetric": SignSymmetric(),
+    "kolen_pollack": KolenPollack(),
+    "weight_mirror": WeightMirror(),
+    "direct_feedback_alignment": DirectFeedbackAlignment(),
+    "direct_random_target_projection": DirectRandomTargetProjection(),
 }
 
 _LOSSES: dict[str, Callable[[Any], nn.Loss]] = {
@@ -74,7 +87,8 @@ def network(model: Model, data: Dataset) -> nn.Layer:
     layers: list[nn.Layer] = [nn.Pixels(float(data.pixel_max))] if data.pixel_max else []
     for spec in model.layers:
         layers += _LAYERS[spec.kind](spec)
-    return nn.serial(*layers)
+    net = nn.serial(*layers)
+    return net if model.backward == "backprop" else with_rule(net, _RULES[model.backward])
 
 
 def loss(model: Model) -> nn.Loss:

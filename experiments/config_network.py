@@ -14,6 +14,10 @@ ActivationName = Literal[
     "linear", "step", "sigmoid", "tanh", "relu", "leaky_relu", "softplus", "elu", "gelu", "silu",
     "softmax",
 ]  # fmt: skip
+BackwardName = Literal[
+    "backprop", "feedback_alignment", "sign_symmetric", "kolen_pollack", "weight_mirror",
+    "direct_feedback_alignment", "direct_random_target_projection",
+]  # fmt: skip
 WITH_PARAMETER = ("leaky_relu", "elu", "linear", "step")
 
 
@@ -204,6 +208,8 @@ class Model(Section):
     """First to last."""
     loss: LossSpec = SoftmaxCrossEntropy()
     """What training makes small."""
+    backward: BackwardName = "backprop"
+    """How the error of the outputs comes down to the dense layers."""
 
     def __post_init__(self) -> None:
         for number, layer in reversed(list(enumerate(self.layers))):

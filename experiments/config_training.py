@@ -161,3 +161,5 @@ class Train(Section):
     """Largest norm of the whole gradient."""
     clip_value: Positive | None = None
     """Largest absolute value in the gradient."""
+    alignment: bool = False
+    """Whether to record how far each layer's gradient is from that of backprop, every epoch."""

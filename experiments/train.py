@@ -1,5 +1,6 @@
 """One run: train the network of a config, record every epoch, and say how well it did."""
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from experiments.config_problems import ConfigError
 from experiments.config_toml import to_toml
 from experiments.data import Dataset, load
 from experiments.runs import Metrics, environment, save_parameters, write_json
+from jaxnn.feedback_networks import alignment
 
 
 class Part(NamedTuple):
@@ -129,6 +131,7 @@ def _train(
                 "objective": epoch.objective,
                 "seconds": epoch.seconds,
                 **scores(task._replace(net=net), params, ("train", "test") if whole else ("test",)),
+                **(angles(task, epoch.state.params) if experiment.train.alignment else {}),
             }
             record.append(metrics)
             progress.update(bar, advance=1, note=f"test loss {metrics['test_loss']:.4f}")
@@ -151,6 +154,16 @@ def scores(task: Task, params: Any, parts: tuple[str, ...] = ("train", "test")) 
         else:
             found[f"{name}_accuracy"] = float(got[metric.__name__])
     return found
+
+
+def angles(task: Task, params: Any, examples: int = 1000) -> dict[str, float]:
+    """`jaxnn.alignment` on the first training examples, by weight and by what is compared."""
+    part, key = task.train, jax.random.key(0)
+    found = alignment(task.net, task.loss, params, part.x[:examples], part.y[:examples], key)
+    flat = {
+        f"{path} {k}": float(v) for path, row in found.items() for k, v in row._asdict().items()
+    }
+    return {name: value for name, value in flat.items() if math.isfinite(value)}
 
 
 def _metric(y: Any, loss: nn.Loss) -> Any:

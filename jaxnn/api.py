@@ -1,5 +1,6 @@
 """The public names of the library, which `import jaxnn` offers as its own."""
 
+from jaxnn.accumulation import accumulate
 from jaxnn.activations import (
     elu,
     gelu,
@@ -14,13 +15,24 @@ from jaxnn.activations import (
     tanh,
 )
 from jaxnn.backpropagation import backprop
+from jaxnn.backward_rules import (
+    BackwardRule,
+    GradientReversal,
+    GuidedBackprop,
+    StraightThrough,
+    WithBackward,
+    WithFeedback,
+)
 from jaxnn.batch_norm import BatchNorm, Rescale
 from jaxnn.combinators import Parallel, Serial, Skip, serial
 from jaxnn.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
 from jaxnn.dense import Dense
 from jaxnn.dropout import DropConnect, Dropout
 from jaxnn.embedding import Embedding, OneHot
-from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.factors import Factor, Formed, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
+from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
+from jaxnn.feedback_networks import Alignment, alignment, with_rule
 from jaxnn.inference import Statistics, average_statistics, freeze
 from jaxnn.initializers import (
     constant,
@@ -47,7 +59,24 @@ from jaxnn.perceptron import (
     train_pocket_perceptron,
 )
 from jaxnn.prediction import accuracy, evaluate, predict
-from jaxnn.readings import factors, gradient
+from jaxnn.readings import (
+    Noise,
+    Reading,
+    SquaredNorms,
+    clipped,
+    directional,
+    factors,
+    gradient,
+    gram,
+    influence,
+    noise_scale,
+    per_example,
+    second_moment,
+    squared_norms,
+    total,
+    variance,
+    weighted,
+)
 from jaxnn.reshape import Flatten, Pixels
 from jaxnn.schedules import (
     ConstantRate,
@@ -73,49 +102,70 @@ __all__ = [
     "Adam",
     "AdamW",
     "Affine",
+    "Alignment",
+    "BackwardRule",
     "BatchNorm",
     "ConstantRate",
     "CosineDecay",
     "Dense",
+    "DirectFeedbackAlignment",
+    "DirectRandomTargetProjection",
     "DropConnect",
     "Dropout",
     "Embedding",
     "ExponentialDecay",
     "Factor",
+    "FeedbackAlignment",
     "Fit",
     "Flatten",
+    "Formed",
+    "GradientReversal",
+    "GuidedBackprop",
     "InverseDecay",
+    "KolenPollack",
     "Layer",
     "Loss",
     "Masked",
+    "Noise",
     "OneHot",
     "Outer",
     "Parallel",
     "Pixels",
     "RMSProp",
+    "Reading",
     "Rescale",
     "Rows",
     "ScaleShift",
     "Scaled",
     "Serial",
     "Shape",
+    "SignSymmetric",
     "Skip",
+    "SquaredNorms",
     "State",
     "Statistics",
     "StepDecay",
+    "StraightThrough",
     "Sum",
     "Table",
     "Tied",
     "WarmUp",
+    "WeightMirror",
+    "WithBackward",
+    "WithFeedback",
+    "accumulate",
     "accuracy",
+    "alignment",
     "apply_updates",
     "average_statistics",
     "backprop",
     "chain",
     "clip_by_global_norm",
     "clip_by_value",
+    "clipped",
     "constant",
     "count_parameters",
+    "directional",
     "elastic",
     "elu",
     "evaluate",
@@ -125,18 +175,23 @@ __all__ = [
     "gelu",
     "glorot",
     "gradient",
+    "gram",
     "half_square",
     "he",
     "homogeneous",
+    "influence",
     "l1",
     "l2",
     "leaky_relu",
     "lecun",
     "linear",
+    "noise_scale",
     "normal",
     "novikoff_bound",
+    "per_example",
     "predict",
     "relu",
+    "second_moment",
     "serial",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -145,12 +200,14 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "squared_norms",
     "start",
     "step",
     "sum_square",
     "summary",
     "tanh",
     "threshold_unit",
+    "total",
     "train_averaged_perceptron",
     "train_epoch",
     "train_multiclass_perceptron",
@@ -158,7 +215,10 @@ __all__ = [
     "train_pocket_perceptron",
     "train_step",
     "uniform",
+    "variance",
     "variance_scaling",
+    "weighted",
     "weights",
+    "with_rule",
     "zeros",
 ]

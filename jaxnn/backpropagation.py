@@ -1,5 +1,7 @@
 """Backpropagation: the forward sweep, the loss, the backward sweep, and what is read from it."""
 
+import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -7,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.checks import check_examples, is_concrete
-from jaxnn.factors import along_batch
+from jaxnn.factors import Factor, along_batch
 from jaxnn.layer import Layer, mixing_layers
 from jaxnn.losses import Loss
 from jaxnn.readings import gradient
+from jaxnn.readings.mixing import Mixing, check_mixing, exact_factors, with_constant_statistics
+from jaxnn.readings.reading import as_reading, over
 
 
 def backprop(
@@ -23,6 +27,7 @@ def backprop(
     *,
     weights: Any = None,
     read: Any = gradient,
+    mixing: Mixing = "error",
 ) -> tuple[Any, Any]:
     """The value of the objective, and a reading of its every parameter.
 
@@ -30,31 +35,56 @@ def backprop(
 
     x (batch, ...), y targets as the loss wants them, key for a network with random layers, weights
     (batch,) >= 0, one for each example. Returns `(value, readings)`: the readings have the
-    structure of params, and with `read=gradient` they are dC/dparams. Weights that are all zero
-    give the value 0 and gradients 0. An example with inner axes (a sequence) has the sum over
-    its positions for l_n; a mean is over all positions then.
+    structure of params, and with `read=gradient` they are dC/dparams. Several readings in a tuple
+    cost one sweep and give a tuple, see `jaxnn.readings`. Weights that are all zero give the value
+    0 and gradients 0. An example with inner axes (a sequence) has the sum over its positions for
+    l_n; a mean is over all positions then.
 
-    Raises ValueError for an empty batch, x, y and weights of unequal length, and targets the loss
-    refuses; TypeError and ValueError for an x or params the network refuses, naming the layer.
+    Readings of single examples do not exist where a layer mixes them, such as batch-norm, and
+    raise; `mixing` chooses what to take instead: "frozen", "attribution" or "exact", see
+    `jaxnn.readings.mixing`.
+
+    Raises ValueError for an empty batch, x, y and weights of unequal length, targets the loss
+    refuses, and readings that do not exist; TypeError and ValueError for an x or params the network
+    refuses, naming the layer.
     """
     x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _backprop(net, loss, params, x, y, key, weights, read)[:2]
+    reading = as_reading(read)
+    return _backprop(net, loss, params, x, y, key, weights, reading, mixing=mixing)
+
+
+@partial(jax.jit, static_argnames="mixing")
+def _backprop(*arguments: Any, mixing: Mixing) -> tuple[Any, Any]:
+    return sweep(*arguments, mixing=mixing)[:2]
 
 
 def sweep(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any, read: Any
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    key: Any,
+    weights: Any,
+    read: Any,
+    mixing: Mixing = "error",
 ) -> tuple[Any, Any, Any]:
     """`backprop` without its checks, to be called inside a jitted program, and what the network
     observed of the mini-batch."""
+    reading, mixes = as_reading(read), mixing_layers(net)
+    check_mixing(reading, mixes, mixing)
+    if mixes and mixing == "frozen":
+        net, mixes = with_constant_statistics(net), []
     outputs, residuals = net.forward(params, x, key)
     value, deltas, c = objective(loss, outputs, y, weights)
-    if mixing_layers(net):  # dl_n/dz is then no longer an error of row n alone: weigh at the loss
-        deltas, c = along_batch(c, deltas), 1.0
-    _, readings = net.backward(params, residuals, deltas, lambda factor: read(factor, c))
-    return value, readings, net.observe(residuals)
-
-
-_backprop = jax.jit(sweep, static_argnames="read")
+    if mixes and mixing == "exact":
+        found = exact_factors(net, params, residuals, deltas)
+        found = over(Factor, lambda factor: reading.of(factor, c), found)
+    else:
+        if mixes:  # an error is then no longer that of one row alone: weigh at the loss
+            deltas, c = _weigh(deltas, c)
+        _, found = net.backward(params, residuals, deltas, lambda factor: reading.of(factor, c))
+    return value, reading.answer(reading.finish(found, c)), net.observe(residuals)
 
 
 def objective(loss: Loss, outputs: Any, y: Any, weights: Any = None) -> tuple[Any, Any, Any]:
@@ -63,23 +93,46 @@ def objective(loss: Loss, outputs: Any, y: Any, weights: Any = None) -> tuple[An
     Weights that the loss gives to positions inside an example belong to l_n, and so to deltas.
     With reduction "none" C is the vector of all c_n l_n.
     """
-    values, deltas = loss(outputs, y)
-    inner = tuple(range(1, values.ndim))
-    own = loss.weights(y, deltas.dtype)
+    c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
+    values, deltas = example_errors(loss, outputs, y, own)
+    return reduced(loss, values, c), deltas, c
+
+
+def example_weights(loss: Loss, y: Any, weights: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:
+    """(c, own): the weights of the examples in the objective, and those the loss gives to the
+    positions inside them, of that shape, (batch, ...); None if they count alike."""
+    own = loss.weights(y, dtype)
     if own is None and weights is None:
-        c = 1 / values.size if loss.reduction == "mean" else 1.0
-        values = values.sum(inner)
-    else:
-        own = jnp.ones_like(values) if own is None else own
-        given = jnp.ones_like(values, shape=len(values)) if weights is None else weights
-        c = counts = given.astype(deltas.dtype) * own.sum(inner)
-        if inner:
-            c = given.astype(deltas.dtype)
-            values, deltas = (values * own).sum(inner), deltas * own[..., None]
-        if loss.reduction == "mean":
-            total = counts.sum()
-            c = c / jnp.where(total > 0, total, 1)  # nothing counts: C = 0
-    return (c * values if loss.reduction == "none" else (c * values).sum()), deltas, c
+        return (1 / math.prod(shape) if loss.reduction == "mean" else 1.0), None
+    own = jnp.ones(shape, dtype) if own is None else own
+    given = jnp.ones(shape[0], dtype) if weights is None else weights.astype(dtype)
+    counts = given * own.sum(tuple(range(1, len(shape))))
+    c, own = (given, own) if len(shape) > 1 else (counts, None)
+    if loss.reduction == "mean":
+        total = counts.sum()
+        c = c / jnp.where(total > 0, total, 1)  # nothing counts: C = 0
+    return c, own
+
+
+def example_errors(loss: Loss, outputs: Any, y: Any, own: Any) -> tuple[Any, Any]:
+    """(l_n, dl_n/doutputs), with `own` weights inside an example; l_n is summed over positions."""
+    values, deltas = loss(outputs, y)
+    if own is not None:
+        values, deltas = values * own, deltas * own[..., None]
+    return values.sum(tuple(range(1, values.ndim))), deltas
+
+
+def reduced(loss: Loss, values: Any, c: Any) -> Any:
+    """C = sum_n c_n l_n; with reduction "none" the vector of all c_n l_n."""
+    return c * values if loss.reduction == "none" else (c * values).sum()
+
+
+def _weigh(deltas: Any, c: Any) -> tuple[Any, Any]:
+    """Errors weighted relative to the mean weight, and that mean."""
+    if not jnp.ndim(c):
+        return deltas, c
+    mean = c.mean()
+    return along_batch(c / jnp.where(mean > 0, mean, 1), deltas), mean
 
 
 def prepare(
@@ -97,7 +150,7 @@ def prepare(
     if weights is not None:
         weights = _check_weights(weights, len(x))
     if is_concrete(given):
-        loss.check_targets(np.asarray(given), _outputs(net, params, x, key).shape[-1])
+        loss.check_targets(np.asarray(given), output_shape(net, params, x, key).shape[-1])
     return x, y, weights
 
 
@@ -117,6 +170,6 @@ def _apply(net: Layer, params: Any, x: Any, key: Any) -> Any:
     return net.forward(params, x, key)[0]
 
 
-def _outputs(net: Layer, params: Any, x: Any, key: Any) -> Any:
+def output_shape(net: Layer, params: Any, x: Any, key: Any) -> Any:
     """Shape and dtype of the outputs; jit remembers those it has seen, so a step pays once."""
     return _apply.eval_shape(net, params, x, key)

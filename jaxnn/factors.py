@@ -13,6 +13,7 @@ A new kind of factor is one class here with one method, `total`.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -26,6 +27,11 @@ def along_batch(c: Any, d: Array) -> Array:
     """c * d with c, a number or (batch,), laid along the first axis of d."""
     c = jnp.asarray(c, d.dtype)
     return c.reshape(c.shape + (1,) * (d.ndim - c.ndim)) * d if c.ndim else c * d
+
+
+def positions(x: Array) -> Array:
+    """x (batch, ..., n) as (batch, positions, n): the axes between are one."""
+    return x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
 
 
 class Factor(Pytree):
@@ -45,10 +51,18 @@ class Factor(Pytree):
             return self.total(along_batch(c, d))
         return along_batch(c, self.total(d))
 
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        """A tree of arrays with a row for each example, and what makes a factor of some rows.
+
+        By default that is the factor itself: all its arrays have the batch as their first axis.
+        """
+        return self, lambda some: some
+
     def each(self) -> Array:
         """G(d[n]) for each n, (batch, *shape of the parameter)."""
-        rows = jax.tree.map(lambda leaf: leaf[:, None], self)  # every example a batch of its own
-        return jax.vmap(lambda row: row.contract())(rows)
+        arrays, build = self.rows()
+        batches = jax.tree.map(lambda leaf: leaf[:, None], arrays)  # each example one of its own
+        return jax.vmap(lambda one: build(one).contract())(batches)
 
 
 class Outer(Factor):
@@ -65,6 +79,11 @@ class Outer(Factor):
         left, right = (d, self.a) if self.transpose else (self.a, d)
         every = tuple(range(d.ndim - 1))
         return jnp.tensordot(left, right, (every, every))
+
+    def sides(self) -> tuple[Array, Array]:
+        """What goes along the rows and the columns of dw, (batch, positions, n) each."""
+        a, d = positions(self.a), positions(self.d)
+        return (d, a) if self.transpose else (a, d)
 
 
 class Sum(Factor):
@@ -103,6 +122,27 @@ class Rows(Factor):
         table = jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)]
         return table.add(rows, mode="drop", wrap_negative_indices=False)
 
+    def distinct(self) -> tuple[Array, Array]:
+        """(sums, share): for each position the sum of d over all positions of that example with
+        the same id, (batch, positions, width), and 1 / (how many these are), (batch, positions).
+
+        So sum_t share f(sums) is the sum of f over the rows that the example touched. An id that
+        has no row has share 0. Costs positions^2 width for each example.
+        """
+        ids = positions(self.ids[..., None])[..., 0]
+        same = (ids[:, :, None] == ids[:, None, :]).astype(self.d.dtype)
+        share = ((ids >= 0) & (ids < self.n)).astype(self.d.dtype) / same.sum(-1)
+        return jnp.matmul(same, positions(self.d), precision="highest"), share
+
+
+class Formed(Factor):
+    """Gradients of the examples that are formed already: G(d[n]) = d[n]."""
+
+    d: Any
+
+    def total(self, d: Any) -> Array:
+        return d.sum(0)
+
 
 class Masked(Factor):
     """The gradient of `part`, entry by entry times `mask`: a parameter used as mask * w.
@@ -116,8 +156,9 @@ class Masked(Factor):
     def contract(self, c: Any = 1.0) -> Array:
         return self.mask * self.part.contract(c)
 
-    def each(self) -> Array:
-        return self.mask * self.part.each()
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, build = self.part.rows()
+        return arrays, lambda some: Masked(build(some), self.mask)
 
 
 class Tied(Factor):
@@ -129,6 +170,6 @@ class Tied(Factor):
         first, *others = (part.contract(c) for part in self.parts)
         return sum(others, start=first)
 
-    def each(self) -> Array:
-        first, *others = (part.each() for part in self.parts)
-        return sum(others, start=first)
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, builds = zip(*(part.rows() for part in self.parts), strict=True)
+        return arrays, lambda some: Tied(tuple(b(s) for b, s in zip(builds, some, strict=True)))

@@ -1,0 +1,136 @@
+"""Readings that are linear in the gradients of the examples: sums, products, and these themselves.
+
+With g_n = dl_n/dw, the gradient of one example.
+"""
+
+from functools import singledispatch
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.readings.blocks import map_blocks
+from jaxnn.readings.reading import Reading, over, wide
+
+
+class Gradient(Reading):
+    """dC/dw = sum_n c_n g_n, shaped like the parameter. Micro-batches add up."""
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        return factor.contract(c)
+
+
+class Factors(Reading):
+    """The factors themselves: inputs and errors of every layer.
+
+    For a bias, `.d` holds the error dl_n/dz of every example in front of that layer's addition, the
+    delta of the textbooks, not yet multiplied by c. In a network that mixes examples every row has
+    a part in every l_n, and `.d` is the error of sum_n (c_n / mean c) l_n. Not merged over
+    micro-batches.
+    """
+
+    def merge(self, state: Any, other: Any) -> Any:
+        raise ValueError(
+            "factors: expected a reading that gets smaller than the batch, got the errors of all "
+            "layers, which micro-batches are there to avoid; read them with backprop, part by part"
+        )
+
+
+class PerExample(Reading):
+    """g_n for each n, (batch, *shape). Micro-batches are concatenated."""
+
+    per_example = True
+    concatenates = True
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        return factor.each()
+
+
+class weighted(Reading):  # written like a function, because it is used like one
+    """sum_n s_n g_n for weights s (batch,) instead of c, of any sign: another objective from the
+    same sweep. Micro-batches add up. Raises ValueError for an s that is not (batch,)."""
+
+    s: Any
+    per_example = True
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        n = len(jax.tree.leaves(factor.rows()[0])[0])
+        if jnp.shape(self.s) != (n,):
+            raise ValueError(
+                f"weighted: expected s of shape ({n},), one for each example, "
+                f"got {jnp.shape(self.s)}"
+            )
+        return factor.contract(jnp.asarray(self.s))
+
+    def part(self, rows: Any) -> "weighted":
+        return weighted(jnp.asarray(self.s)[rows])
+
+
+class directional(Reading):  # written like a function, because it is used like one
+    """<g_n, v> for each n and parameter, (batch,), given v with the structure of params.
+
+    `total` adds the parameters up: the slope of l_n along v. At the price of one product with v for
+    each dense layer. Micro-batches are concatenated. Raises ValueError for a v that does not fit.
+    """
+
+    v: Any
+    per_example = True
+    concatenates = True
+
+    def finish(self, readings: Any, c: Any) -> Any:
+        gradients = over(Factor, lambda factor: jax.eval_shape(factor.contract), readings)
+        shapes = jax.tree.map(jnp.shape, self.v), jax.tree.map(lambda g: g.shape, gradients)
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"directional: expected v with the structure and shapes of params, {shapes[1]}, "
+                f"got {shapes[0]}; build v from these very params"
+            )
+
+        def along(factor: Factor, v: Any) -> Any:
+            return _along(wide(factor), wide(jnp.asarray(v)))
+
+        return over(Factor, along, readings, self.v)
+
+
+@singledispatch
+def _along(factor: Factor, v: Any) -> Any:
+    """<G(d[n]), v> for each n; a kind without a rule forms its gradients."""
+    return map_blocks(lambda each: (each * v).sum(tuple(range(1, each.ndim))), factor)
+
+
+@_along.register
+def _outer(factor: Outer, v: Any) -> Any:
+    left, right = factor.sides()
+    return ((left @ v) * right).sum((1, 2))
+
+
+@_along.register
+def _sum(factor: Sum, v: Any) -> Any:
+    return (factor.d * v).sum(tuple(range(1, factor.d.ndim)))
+
+
+@_along.register
+def _scaled(factor: Scaled, v: Any) -> Any:
+    return (factor.x * factor.d * v).sum(tuple(range(1, factor.d.ndim)))
+
+
+@_along.register
+def _rows(factor: Rows, v: Any) -> Any:
+    looked_up = v.at[factor.ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+    return (factor.d * looked_up).sum(tuple(range(1, factor.d.ndim)))
+
+
+@_along.register
+def _masked(factor: Masked, v: Any) -> Any:
+    return _along(factor.part, factor.mask * v)
+
+
+@_along.register
+def _tied(factor: Tied, v: Any) -> Any:
+    return sum(_along(part, v) for part in factor.parts)
+
+
+gradient = Gradient()
+factors = Factors()
+per_example = PerExample()

@@ -1,0 +1,152 @@
+"""What a reading is: a value that says what to make of the factors of a sweep.
+
+A reading works in up to four steps, each with a default, so that most readings write one:
+
+    of(factor, c)        -> found     for each parameter, inside the backward sweep
+    finish(readings, c)  -> state     over the whole tree, once the sweep is through
+    merge(state, other)  -> state     of two micro-batches
+    answer(state)        -> answer    when all is merged
+
+c holds the weights of the examples in the objective C = sum_n c_n l_n, a number or (batch,). The
+errors in a factor are those of the l_n, not yet weighted, so what a reading says of single
+examples is of l_n too: a "mean" puts no 1/N into it.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.factors import Factor
+from jaxnn.transforms import wide_dtype
+from jaxnn.values import Pytree, static
+
+
+class Reading(Pytree):
+    """Base of all readings. Numbers and arrays in it are leaves: another one does not compile anew.
+
+    `per_example` says that it needs the gradients of single examples, which a layer that mixes the
+    examples does not have. `concatenates` says that the answers for micro-batches are put one
+    after the other; else their states are merged, by default added.
+    """
+
+    per_example: ClassVar[bool] = False
+    concatenates: ClassVar[bool] = False
+
+    def __call__(self, factor: Factor, c: Any = 1.0) -> Any:
+        """The reading of one parameter, without the steps over the whole tree."""
+        return self.of(factor, c)
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        """What to keep of one parameter: by default the factor."""
+        del c
+        return factor
+
+    def finish(self, readings: Any, c: Any) -> Any:
+        """What to keep of a mini-batch, given `of` in the place of every parameter."""
+        del c
+        return readings
+
+    def merge(self, state: Any, other: Any) -> Any:
+        """The state of two micro-batches together; a state of zeros is that of no examples."""
+        return jax.tree.map(jnp.add, state, other)
+
+    def join(self, states: Any) -> Any:
+        """The answer, given states stacked over k micro-batches, of a reading that concatenates."""
+        return self.answer(
+            jax.tree.map(lambda s: s.reshape(s.shape[0] * s.shape[1], *s.shape[2:]), states)
+        )
+
+    def answer(self, state: Any) -> Any:
+        """What the caller gets."""
+        return state
+
+    def part(self, rows: Any) -> "Reading":
+        """The same reading for some rows of the batch; one with numbers for each example cuts
+        them."""
+        del rows
+        return self
+
+
+class Plain(Reading):
+    """A function of a factor and c as a reading; how it merges nobody knows."""
+
+    function: Callable[[Any, Any], Any] = static()
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        return self.function(factor, c)
+
+    def merge(self, state: Any, other: Any) -> Any:
+        raise ValueError(
+            f"expected readings that say how they merge over micro-batches, got the function "
+            f"{self.function!r}; write it as the method `of` of a Reading, which adds up unless "
+            "its `merge` or `concatenates` says otherwise"
+        )
+
+
+class Several(Reading):
+    """Several readings of one sweep; the answer is a tuple of their answers."""
+
+    readings: tuple[Reading, ...]
+
+    def of(self, factor: Factor, c: Any) -> Any:
+        return _Found(tuple(reading.of(factor, c) for reading in self.readings))
+
+    def finish(self, readings: Any, c: Any) -> Any:
+        def ith(i: int) -> Any:
+            return over(_Found, lambda found: found.parts[i], readings)
+
+        return tuple(reading.finish(ith(i), c) for i, reading in enumerate(self.readings))
+
+    def answer(self, state: Any) -> Any:
+        return tuple(r.answer(s) for r, s in zip(self.readings, state, strict=True))
+
+
+class _Found(Pytree):
+    """What several readings keep of one parameter."""
+
+    parts: tuple[Any, ...]
+
+
+def as_reading(read: Any) -> Reading:
+    """The reading that `read` means: itself, a function, or several in a tuple.
+
+    Raises TypeError for anything else.
+    """
+    if isinstance(read, Reading):
+        return read
+    if isinstance(read, tuple) and not any(isinstance(one, tuple) for one in read):
+        return Several(tuple(as_reading(one) for one in read))
+    if not callable(read) or isinstance(read, type):
+        raise TypeError(
+            "expected `read` to be a reading such as gradient or clipped(1.0), a function of "
+            f"(factor, c), or a flat tuple of these, got {read!r}"
+        )
+    return Plain(read)
+
+
+def over(kind: type, function: Callable[..., Any], *trees: Any) -> Any:
+    """`function` in the place of every value of that kind in the trees."""
+    return jax.tree.map(function, *trees, is_leaf=lambda node: isinstance(node, kind))
+
+
+def total(tree: Any) -> Any:
+    """The sum over all parameters, such as the (batch,) squared norms of whole gradients.
+
+    Raises ValueError for a tree without leaves.
+    """
+    leaves = jax.tree.leaves(tree)
+    if not leaves:
+        raise ValueError("total: expected readings of one or more parameters, got none")
+    return sum(leaves[1:], leaves[0])
+
+
+def wide(tree: Any) -> Any:
+    """The tree with its floating-point leaves at least in float32, for sums of squares."""
+
+    def widen(leaf: Any) -> Any:
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf.astype(wide_dtype(leaf)) if floating else leaf
+
+    return jax.tree.map(widen, tree)

@@ -28,7 +28,7 @@ class Trial(NamedTuple):
     candidate: Candidate
     dtype: str
     draw: Draw
-    other: Draw
+    another: Callable[[], Draw]
     answer: Answer
     bounds: list[float]
     traceable: bool
@@ -84,7 +84,7 @@ def linearity(trial: Trial) -> Fault:
     """backward(u + v) = backward(u) + backward(v), in float64, where the sum is exact."""
     if trial.dtype != "float64":
         return None
-    u, v = trial.draw.dy, trial.other.dy
+    u, v = trial.draw.dy, trial.another().dy
     second, faults = trial.run(v).gradients, {}
     both = trial.run([a + b for a, b in zip(u, v, strict=True)]).gradients
     rows = zip(trial.paths, trial.answer.gradients, second, both, trial.bounds, strict=True)
@@ -108,7 +108,7 @@ def repeat(trial: Trial) -> Fault:
     whose sums may come in any order."""
     exactly = jax.default_backend() == "cpu"
     first = trial.run(trial.draw.dy, eager=True)
-    trial.candidate.run(trial.other.args, trial.other.dy, trial.dtype, eager=True)
+    trial.candidate.run(trial.another().args, trial.another().dy, trial.dtype, eager=True)
     again = trial.run(trial.draw.dy, eager=True)
     rows = zip(trial.paths, first.gradients, again.gradients, trial.bounds, strict=True)
     faults = {}
@@ -143,7 +143,7 @@ def vmap(trial: Trial) -> Fault:
     """Mapped over two cotangents it gives what two calls give: jacobians are made that way."""
     if not (trial.traceable and trial.candidate.problem.cotangent):
         return None
-    pairs = [np.stack([a, b]) for a, b in zip(trial.draw.dy, trial.other.dy, strict=True)]
+    pairs = [np.stack([a, b]) for a, b in zip(trial.draw.dy, trial.another().dy, strict=True)]
     with precision(trial.dtype):
         args = cast(trial.draw.args, trial.dtype, trial.candidate.like)
         try:

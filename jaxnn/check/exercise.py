@@ -64,7 +64,7 @@ def _about(path: str, leaf: Any, perturbed: bool) -> list[str]:
     if is_inexact(leaf):
         if a.ndim > 1 and len(a) == 1:
             notes.append(f"{path} has a single row: sums over it were not seen")
-        if a.size > 1 and len(np.unique(a)) == 1 and not perturbed:
+        if not perturbed and a.size > 1 and len(np.unique(a)) == 1:
             notes.append(f"{path} is {a.flat[0]:g} everywhere")
     elif a.size > 1:
         values = np.unique(a)

@@ -18,6 +18,7 @@ from jaxnn.check.truth import Draw, Truth
 if TYPE_CHECKING:
     from jaxnn.check.verify import Setup
 
+ALONG_DIRECTIONS = ("nan", "zero", "sign", "scale")  # what inner products alone can show
 LINEAR = ("homogeneity", "zero_cotangent", "linearity")
 
 
@@ -38,6 +39,8 @@ def explained(report: Report, setup: "Setup", failure: Failure) -> Report:
     faults = [f for f in report.findings if f.verdict == "wrong"]
     upstream = next((f for f in faults if f.check in LINEAR), None)
     cause = diagnose(evidence(setup, failure, gradients)) if gradients else None
+    if failure.truth.directions and cause and cause.kind not in ALONG_DIRECTIONS:
+        cause = None
     if upstream and not (cause and cause.kind == "nan"):
         advice = "is dy ignored, used in part, clipped, or not multiplied in linearly?"
         cause = Cause("upstream", upstream.path, "not linear in the cotangent", advice, 0.0)

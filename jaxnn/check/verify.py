@@ -5,6 +5,7 @@ leaf with the truth, norm-wise. Then the checks that need no reference and, when
 wrong, the search for where and why.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -93,7 +94,11 @@ def in_precision(setup: Setup, dtype: str, first: bool) -> Outcome:
     except Exception as error:
         text = f"in {dtype} the code under test raised {type(error).__name__}: {error}"
         return Outcome([], [Finding("wrong", "raised", text, dtype)])
-    other = draws[1] if len(draws) > 1 else setup.draw(dtype, draws[0].seed + 1)
+
+    @functools.cache
+    def another() -> Draw:
+        return draws[1] if len(draws) > 1 else setup.draw(dtype, draws[0].seed + 1)
+
     outcome = Outcome([], findings)
     for n, (draw, answer) in enumerate(zip(draws, answers, strict=True)):
         truth = setup.source.truth(draw)
@@ -103,7 +108,7 @@ def in_precision(setup: Setup, dtype: str, first: bool) -> Outcome:
             leaves = [leaf._replace(excused=note is not None) for leaf in leaves]
             found += [note] if note else []
         bounds = [leaf.allowed for leaf in leaves if not leaf.path.startswith(VALUE)]
-        trial = Trial(setup.candidate, dtype, draw, other, answer, bounds, not why_not)
+        trial = Trial(setup.candidate, dtype, draw, another, answer, bounds, not why_not)
         checks = tuple(CONSISTENCY) if first and n == 0 else EVERY_DRAW
         found += _consistency(trial, checks, setup.options)
         failure = Failure(dtype, draw, truth, answer, leaves)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/README.md"))]
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/**/README.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 

@@ -104,8 +104,8 @@ class DropConnect(Dense):
 def draw_mask(key: Any, drop_rate: float, shape: tuple[int, ...], draw: Draw) -> Any:
     """A mask, False where dropped: if "exact", round(drop_rate n) times in each row of n."""
     if draw == "bernoulli":
-        return jax.random.bernoulli(key, 1 - drop_rate, shape)
-    order = jnp.argsort(jax.random.uniform(key, shape), axis=-1)
+        return jax.random.bernoulli(key, jnp.float32(1 - drop_rate), shape)
+    order = jnp.argsort(jax.random.uniform(key, shape, jnp.float32), axis=-1)
     return order >= round(drop_rate * shape[-1])
 
 

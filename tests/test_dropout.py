@@ -136,3 +136,13 @@ def test_the_proximal_step_leaves_biases_alone_and_follows_a_schedule():
 def test_what_does_not_fit_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("how", ["bernoulli", "exact"])
+def test_the_mask_is_the_same_in_every_precision(how):
+    x, key = jnp.ones((3, 40)), jax.random.key(5)
+    layer = Dropout(0.4, draw=how)
+    masks = [layer.forward((), x.astype(dtype), key)[1] for dtype in (jnp.float32, jnp.bfloat16)]
+    with jax.enable_x64(True):
+        masks.append(layer.forward((), x.astype(jnp.float64), key)[1])
+    assert all(np.array_equal(mask, masks[0]) for mask in masks)

@@ -6,51 +6,23 @@ raises TypeError. The derivative is taken from the output y where that is possib
 residual is an array the next layer holds anyway.
 """
 
-import dataclasses
 import math
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import erfc
 
 from jaxnn.checks import check_floating
-from jaxnn.layer import Layer, Read
-from jaxnn.values import check_number
-
-
-class Activation(Layer):
-    """Base of the activations: at most one number as a hyperparameter, printed by its name."""
-
-    name: ClassVar[str]
-
-    def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        cls.name = name
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check_number(self, field.name)
-
-    def __call__(self, parameter: float) -> Self:
-        fields = dataclasses.fields(self)
-        if not fields:
-            raise TypeError(f"{self!r} has no parameter, got {parameter!r}; write {self!r} alone")
-        return self.replace(**{fields[0].name: parameter})
-
-    def __repr__(self) -> str:
-        changed = [
-            repr(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return f"{self.name}({changed[0]})" if changed else self.name
+from jaxnn.elementwise import Activation
+from jaxnn.layer import Read
 
 
 class Linear(Activation, name="linear"):
     """y = k x, dx = k dy. Residuals: none. k = 1 is the identity."""
 
     k: float = 1.0
+    curved = False
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
         check_floating(self, x)
@@ -67,6 +39,7 @@ class Step(Activation, name="step"):
     """
 
     k: float = 0.0
+    curved = False
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
         check_floating(self, x)
@@ -88,6 +61,10 @@ class Sigmoid(Activation, name="sigmoid"):
         y = residuals
         return y * (1 - y) * dy, ()
 
+    def second(self, residuals: Any) -> Any:
+        y = residuals
+        return y * (1 - y) * (1 - 2 * y)
+
 
 class Tanh(Activation, name="tanh"):
     """y = tanh x, dx = (1 - y^2) dy. Residuals: y."""
@@ -101,12 +78,18 @@ class Tanh(Activation, name="tanh"):
         y = residuals
         return (1 - y * y) * dy, ()
 
+    def second(self, residuals: Any) -> Any:
+        y = residuals
+        return -2 * y * (1 - y * y)
+
 
 class ReLU(Activation, name="relu"):
     """y = max(x, 0), dx = dy where y > 0, else 0: the derivative at the kink, x = 0, is 0.
 
     Residuals: y. Source: Nair and Hinton 2010.
     """
+
+    curved = False
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
         check_floating(self, x)
@@ -125,6 +108,7 @@ class LeakyReLU(Activation, name="leaky_relu"):
     """
 
     slope: float = 0.01
+    curved = False
 
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
         check_floating(self, x)
@@ -150,6 +134,9 @@ class Softplus(Activation, name="softplus"):
         y = residuals
         return -jnp.expm1(-y) * dy, ()
 
+    def second(self, residuals: Any) -> Any:
+        return -jnp.expm1(-residuals) * jnp.exp(-residuals)
+
 
 class ELU(Activation, name="elu"):
     """y = x where x > 0, else alpha (e^x - 1); dx = dy, or (y + alpha) dy: at x = 0, alpha dy.
@@ -169,6 +156,10 @@ class ELU(Activation, name="elu"):
         x, y = residuals
         return jnp.where(x > 0, dy, (y + self.alpha) * dy), ()
 
+    def second(self, residuals: Any) -> Any:
+        x, y = residuals
+        return jnp.where(x > 0, 0, y + self.alpha)
+
 
 class GELU(Activation, name="gelu"):
     """y = x Phi(x), dx = (Phi(x) + x phi(x)) dy, for the normal distribution Phi, density phi.
@@ -184,6 +175,10 @@ class GELU(Activation, name="gelu"):
         x = residuals
         density = jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
         return (_normal_cdf(x) + x * density) * dy, ()
+
+    def second(self, residuals: Any) -> Any:
+        x = residuals
+        return (2 - x * x) * jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
 
 
 def _normal_cdf(x: Any) -> Any:
@@ -205,6 +200,10 @@ class SiLU(Activation, name="silu"):
         s = jax.nn.sigmoid(x)
         return s * (1 + x * (1 - s)) * dy, ()
 
+    def second(self, residuals: Any) -> Any:
+        x, s = residuals, jax.nn.sigmoid(residuals)
+        return s * (1 - s) * (2 + x * (1 - 2 * s))
+
 
 class Softmax(Activation, name="softmax"):
     """y_i = e^x_i / sum_j e^x_j over the last axis, dx = y (dy - <y, dy>). Residuals: y.
@@ -224,6 +223,17 @@ class Softmax(Activation, name="softmax"):
     def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
         y = residuals
         return y * (dy - (y * dy).sum(axis=-1, keepdims=True)), ()
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        y = residuals
+        dx, rdx, _ = super().bend(params, residuals, None, dy, rdy, read)
+        if tangents is not None:
+            vy, _ = self.backward(params, residuals, tangents, read)
+            along = (dy * vy).sum(axis=-1, keepdims=True)
+            rdx = rdx + vy * (dy - (y * dy).sum(axis=-1, keepdims=True)) - y * along
+        return dx, rdx, ()
 
 
 linear = Linear()

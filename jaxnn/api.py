@@ -26,6 +26,8 @@ from jaxnn.backward_rules import (
 from jaxnn.batch_norm import BatchNorm, Rescale
 from jaxnn.combinators import Parallel, Serial, Skip, serial
 from jaxnn.cross_entropy import sigmoid_cross_entropy, softmax_cross_entropy
+from jaxnn.curvature import gnvp, hvp
+from jaxnn.curvature_diagonals import Sampled, ggn_diagonal, hessian_diagonal, sampled_ggn_diagonal
 from jaxnn.dense import Dense
 from jaxnn.dropout import DropConnect, Dropout
 from jaxnn.embedding import Embedding, OneHot
@@ -44,7 +46,10 @@ from jaxnn.initializers import (
     variance_scaling,
     zeros,
 )
+from jaxnn.input_gradients import input_gradient, input_jacobian, integrated_gradients, saliency
 from jaxnn.inspection import summary
+from jaxnn.kfac import KFAC, kfac_start, kfac_step
+from jaxnn.kronecker import KroneckerFactors, kflr, kronecker
 from jaxnn.layer import Layer, Shape
 from jaxnn.losses import Loss, half_square, sum_square
 from jaxnn.optimizers import SGD, AdaGrad, Adam, AdamW, RMSProp
@@ -97,6 +102,7 @@ from jaxnn.transforms import (
 )
 
 __all__ = [
+    "KFAC",
     "SGD",
     "AdaGrad",
     "Adam",
@@ -123,6 +129,7 @@ __all__ = [
     "GuidedBackprop",
     "InverseDecay",
     "KolenPollack",
+    "KroneckerFactors",
     "Layer",
     "Loss",
     "Masked",
@@ -135,6 +142,7 @@ __all__ = [
     "Reading",
     "Rescale",
     "Rows",
+    "Sampled",
     "ScaleShift",
     "Scaled",
     "Serial",
@@ -173,13 +181,24 @@ __all__ = [
     "factors",
     "freeze",
     "gelu",
+    "ggn_diagonal",
     "glorot",
+    "gnvp",
     "gradient",
     "gram",
     "half_square",
     "he",
+    "hessian_diagonal",
     "homogeneous",
+    "hvp",
     "influence",
+    "input_gradient",
+    "input_jacobian",
+    "integrated_gradients",
+    "kfac_start",
+    "kfac_step",
+    "kflr",
+    "kronecker",
     "l1",
     "l2",
     "leaky_relu",
@@ -191,6 +210,8 @@ __all__ = [
     "per_example",
     "predict",
     "relu",
+    "saliency",
+    "sampled_ggn_diagonal",
     "second_moment",
     "serial",
     "sigmoid",

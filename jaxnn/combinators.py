@@ -1,12 +1,13 @@
 """Combinators: layers made of layers."""
 
+from functools import reduce
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from jaxnn.checks import check_entries, located
-from jaxnn.layer import Layer, Read, Shape, output_like, two_rows
+from jaxnn.layer import Layer, Read, Shape, added, check_layers, output_like, two_rows
 
 
 class Serial(Layer):
@@ -19,9 +20,10 @@ class Serial(Layer):
     """
 
     layers: tuple[Layer, ...]
+    curved = False
 
     def __post_init__(self) -> None:
-        _check_layers("serial", self.layers)
+        check_layers("serial", self.layers)
 
     def __repr__(self) -> str:
         return f"serial({', '.join(map(repr, self.layers))})"
@@ -53,6 +55,25 @@ class Serial(Layer):
             readings.append(reading)
         return dy, tuple(reversed(readings))
 
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        tangents = []
+        for i, layer in enumerate(self.layers):
+            with located(f"[{i}]", layer):
+                vx, t = layer.push(params[i], residuals[i], vparams[i], vx)
+            tangents.append(t)
+        return vx, tuple(tangents)
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        readings = []
+        stack = list(zip(self.layers, params, residuals, tangents, strict=True))
+        for i, (layer, p, r, t) in reversed(list(enumerate(stack))):
+            with located(f"[{i}]", layer):
+                dy, rdy, reading = layer.bend(p, r, t, dy, rdy, read)
+            readings.append(reading)
+        return dy, rdy, tuple(reversed(readings))
+
     def observe(self, residuals: Any) -> tuple[Any, ...]:
         return tuple(a.observe(r) for a, r in zip(self.layers, residuals, strict=True))
 
@@ -74,9 +95,10 @@ class Skip(Layer):
     """
 
     branch: Layer
+    curved = False
 
     def __post_init__(self) -> None:
-        _check_layers("Skip", (self.branch,))
+        check_layers("Skip", (self.branch,))
 
     def init(self, key: Any, x: Any) -> Any:
         return self.branch.init(key, x)
@@ -93,6 +115,16 @@ class Skip(Layer):
     def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
         dx, readings = self.branch.backward(params, residuals, dy, read)
         return dy + dx, readings
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        vy, tangents = self.branch.push(params, residuals, vparams, vx)
+        return added(vx, vy), tangents
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        dx, rdx, readings = self.branch.bend(params, residuals, tangents, dy, rdy, read)
+        return dy + dx, rdy + rdx, readings
 
     def observe(self, residuals: Any) -> Any:
         return self.branch.observe(residuals)
@@ -114,9 +146,10 @@ class Parallel(Layer):
 
     layers: tuple[Layer, ...]
     merge: Literal["sum", "concat"]
+    curved = False
 
     def __post_init__(self) -> None:
-        _check_layers("Parallel", self.layers)
+        check_layers("Parallel", self.layers)
         if self.merge not in ("sum", "concat"):
             raise ValueError(f"Parallel: expected merge 'sum' or 'concat', got {self.merge!r}")
 
@@ -158,6 +191,34 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, tuple(readings)
 
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        vys, tangents = [], []
+        for i, (layer, (r, _)) in enumerate(zip(self.layers, residuals, strict=True)):
+            with located(f"[{i}]", layer):
+                vy, t = layer.push(params[i], r, vparams[i], vx)
+            vys.append(vy)
+            tangents.append(t)
+        moving = [vy for vy in vys if vy is not None]
+        if self.merge == "concat" and moving:
+            still = [jnp.zeros(shape.dims, moving[0].dtype) for _, shape in residuals]
+            parts = [z if vy is None else vy for vy, z in zip(vys, still, strict=True)]
+            return jnp.concatenate(parts, axis=-1), tuple(tangents)
+        return reduce(added, vys), tuple(tangents)
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        dx, rdx, readings, start = None, None, [], 0
+        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
+            part, rpart, stop = dy, rdy, start + shape.dims[-1]
+            if self.merge == "concat":
+                part, rpart, start = dy[..., start:stop], rdy[..., start:stop], stop
+            with located(f"[{i}]", layer):
+                dx_i, rdx_i, reading = layer.bend(params[i], r, tangents[i], part, rpart, read)
+            dx, rdx = added(dx, dx_i), added(rdx, rdx_i)
+            readings.append(reading)
+        return dx, rdx, tuple(readings)
+
     def observe(self, residuals: Any) -> tuple[Any, ...]:
         return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
 
@@ -177,14 +238,3 @@ def _freeze(layers: tuple[Layer, ...], params: Any, statistics: Any) -> Any:
         with located(f"[{i}]", layer):
             frozen.append(layer.freeze(params[i], statistics and statistics[i]))
     return tuple(zip(*frozen, strict=True))
-
-
-def _check_layers(name: str, layers: Any) -> None:
-    if not isinstance(layers, tuple) or not layers:
-        raise TypeError(f"{name}: expected a tuple of one or more layers, got {layers!r}")
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            raise TypeError(
-                f"{name}: expected a layer at [{i}], got {layer!r}; a layer is a value, such as "
-                "Dense(30) or relu, of a subclass of jaxnn.Layer"
-            )

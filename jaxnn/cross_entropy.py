@@ -25,7 +25,9 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     make an example count sum_k q_k weight_k times (before smoothing).
 
     At label y, delta_y = -(sum_{k != y} e^z_k) / (sum_k e^z_k), which is p_y - 1 without the
-    cancellation, and l = log1p(sum_{k != y} e^(z_k - z_y)) where z_y is the largest.
+    cancellation, and l = log1p(sum_{k != y} e^(z_k - z_y)) where z_y is the largest. Whatever q is,
+
+        H = diag(p) - p p^T = S S^T,   S_v = sqrt(p_v) (e_v - p)
 
     Raises ValueError for shapes that do not fit and, outside of jit, for labels not in [0, n) and
     rows that are no distribution; inside jit such a label gives nan. Source: Bridle 1990;
@@ -64,6 +66,15 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
             return values, deltas
         kept = y != self.ignore_index
         return jnp.where(kept, values, 0), jnp.where(kept[..., None], deltas, 0)
+
+    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+        p = jax.nn.softmax(outputs)
+        return p * (v - (p * v).sum(-1, keepdims=True))
+
+    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+        p = jax.nn.softmax(outputs)
+        r = jnp.sqrt(p) * u
+        return r - p * r.sum(-1, keepdims=True)
 
     def _smooth(self, q: Array) -> Array:
         s = self.smoothing
@@ -142,6 +153,7 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     """l = -sum_k (w t_k log a_k + (1 - t_k) log(1 - a_k)), a = sigmoid(z); logits z (*batch, n).
 
         delta = (1 - t) sigmoid(z) - w t sigmoid(-z)
+        H = diag(h),   h = (1 - t + w t) sigmoid(z) sigmoid(-z)
 
     Targets t in [0, 1], shaped like z: n labels that do not exclude each other, or n = 1 for two
     classes. `positive_weight` w > 0 weighs the positive side. Raises ValueError for unequal shapes
@@ -161,6 +173,16 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
         values = (1 - t) * jax.nn.softplus(z) + w * t * jax.nn.softplus(-z)
         deltas = (1 - t) * jax.nn.sigmoid(z) - w * t * jax.nn.sigmoid(-z)
         return values.sum(-1), deltas
+
+    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+        return self._curvature(outputs, y) * v
+
+    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+        return jnp.sqrt(self._curvature(outputs, y)) * u
+
+    def _curvature(self, z: Any, y: Any) -> Array:
+        t, w = y.astype(z.dtype), self.positive_weight
+        return (1 - t + w * t) * jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
 
     def check_targets(self, y: Any, n_outputs: int) -> None:
         if y.size and not (y.min() >= 0 and y.max() <= 1):

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jaxnn.checks import check_features, check_record, check_weight, float_dtype, require_key
-from jaxnn.factors import Outer, Sum
+from jaxnn.factors import Outer, Sum, Tied
 from jaxnn.initializers import Initializer, glorot, zeros
 from jaxnn.layer import Layer, Read
 from jaxnn.parameters import Affine
@@ -22,7 +22,9 @@ class Dense(Layer):
 
         dx = dy w^T     dw = sum x (x) dy     db = sum dy
 
-    summed over all axes in front of the last. Residuals: x.
+    summed over all axes in front of the last. Residuals: x. Where w, b and x move:
+
+        vy = x vw + vx w + vb,   rdx = rdy w^T + dy vw^T,   rdw = sum x (x) rdy + vx (x) dy
 
     Raises ValueError for fewer than two axes or a last axis that is not n_in, TypeError for an x
     that is not floating point or not of the parameters' dtype.
@@ -33,6 +35,7 @@ class Dense(Layer):
     w_init: Initializer = glorot
     b_init: Initializer = zeros
     bias: bool = True
+    curved = False
 
     def __post_init__(self) -> None:
         check_count(self, "n_out")
@@ -58,3 +61,16 @@ class Dense(Layer):
         dw = read(Outer(x, dy))
         db = read(Sum(dy)) if self.bias else None
         return dx, Affine(dw, db)
+
+    def push(self, params: Affine, residuals: Any, vparams: Affine, vx: Any) -> tuple[Any, Any]:
+        x = residuals
+        vy = x @ vparams.w if vx is None else x @ vparams.w + vx @ params.w
+        return (vy + vparams.b if self.bias else vy), (vparams.w, vx)
+
+    def bend(
+        self, params: Affine, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        x, (vw, vx) = residuals, tangents
+        dx, rdx = dy @ params.w.T, rdy @ params.w.T + dy @ vw.T
+        rdw = Outer(x, rdy) if vx is None else Tied((Outer(x, rdy), Outer(vx, dy)))
+        return dx, rdx, Affine(read(rdw), read(Sum(rdy)) if self.bias else None)

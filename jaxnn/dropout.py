@@ -43,6 +43,7 @@ class Dropout(Layer):
     per: Literal["example", "batch"] = "example"
     draw: Draw = "bernoulli"
     rescale: Rescale = "training"
+    curved = False
 
     def __post_init__(self) -> None:
         _check(self, per=("example", "batch"))
@@ -56,6 +57,10 @@ class Dropout(Layer):
     def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
         m = residuals
         return jnp.where(m, dy * _gain(self), 0), ()
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        m = residuals
+        return (None if vx is None else jnp.where(m, vx * _gain(self), 0)), None
 
     def freeze(self, params: Any, statistics: Any) -> tuple[Layer, Any]:
         return linear(1 - self.drop_rate) if self.rescale == "inference" else linear, ()
@@ -91,6 +96,19 @@ class DropConnect(Dense):
         gain = _gain(self) * m.astype(dy.dtype)
         dx, (dw, db) = super().backward(self._masked(params, m), x, dy, lambda factor: factor)
         return dx, Affine(read(Masked(dw, gain)), read(db) if self.bias else None)
+
+    def push(self, params: Affine, residuals: Any, vparams: Affine, vx: Any) -> tuple[Any, Any]:
+        x, m = residuals
+        return super().push(self._masked(params, m), x, self._masked(vparams, m), vx)
+
+    def bend(
+        self, params: Affine, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        x, m = residuals
+        gain = _gain(self) * m.astype(dy.dtype)
+        masked = self._masked(params, m)
+        dx, rdx, (dw, db) = super().bend(masked, x, tangents, dy, rdy, lambda factor: factor)
+        return dx, rdx, Affine(read(Masked(dw, gain)), read(db) if self.bias else None)
 
     def _masked(self, params: Affine, m: Any) -> Affine:
         return params._replace(w=jnp.where(m, params.w * _gain(self), 0))

@@ -31,6 +31,7 @@ class Embedding(Layer):
     width: int
     init_rows: Initializer = normal(1.0)
     dtype: str | None = None
+    curved = False
 
     def __post_init__(self) -> None:
         check_count(self, "n")
@@ -51,6 +52,14 @@ class Embedding(Layer):
         x = residuals
         return None, Table(read(Rows(x, dy, n=self.n)))
 
+    def push(self, params: Table, residuals: Any, vparams: Table, vx: Any) -> tuple[Any, Any]:
+        return self.forward(vparams, residuals)[0], None  # y is linear in rows
+
+    def bend(
+        self, params: Table, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        return None, None, self.backward(params, residuals, rdy, read)[1]
+
 
 class OneHot(Layer):
     """y_k = 1 where k = x, else 0: ids (batch, ...) to (batch, ..., n); `y.argmax(-1)` inverts it.
@@ -61,6 +70,7 @@ class OneHot(Layer):
 
     n: int
     dtype: str | None = None
+    curved = False
 
     def __post_init__(self) -> None:
         check_count(self, "n")

@@ -12,6 +12,15 @@ of integers, which have no derivative), and the readings: the structure of param
 
 Residuals are a pytree of arrays, the least that makes `backward` cheap. A shape that backward
 needs travels in a `Shape`, because a plain tuple of ints would turn into arrays between two jits.
+
+Two more methods say how both sweeps change when the parameters and x move, for products with the
+Hessian (`jaxnn.curvature`). A layer does without them until somebody asks for such a product:
+
+    push(params, residuals, vparams, vx)                -> (vy, tangents)      as forward
+    bend(params, residuals, tangents, dy, rdy, read)    -> (dx, rdx, readings) as backward
+
+A tangent, the derivative along that motion, is called `v` + name; that of something that runs
+backward is called `r` + name, for Pearlmutter's R. None stands for the tangent of what stays put.
 """
 
 import dataclasses
@@ -29,10 +38,13 @@ class Layer(Static):
     """Base of all layers: an immutable value of hyperparameters. Parameters live outside.
 
     A subclass declares its hyperparameters as fields and writes `forward` and `backward`, and
-    `init` if it has parameters. Set `mixes_examples` where y[n] depends on other rows than x[n].
+    `init` if it has parameters. Set `mixes_examples` where y[n] depends on other rows than x[n],
+    and `curved = False` where y is piecewise linear in x for fixed parameters, and piecewise linear
+    in the parameters for a fixed x.
     """
 
     mixes_examples: ClassVar[bool] = False
+    curved: ClassVar[bool] = True
 
     def init(self, key: Any, x: Any) -> Any:
         """Parameters for inputs like x, of which only .shape and .dtype are used."""
@@ -48,6 +60,34 @@ class Layer(Static):
         raise NotImplementedError(
             f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
         )
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        """The tangent of y, given those of params and x, and the tangents that `bend` needs."""
+        if vx is None and not jax.tree.leaves(params):
+            return None, None
+        raise TypeError(
+            f"{self!r}: expected a layer with `push`, got one without; write "
+            f"{type(self).__name__}.push(self, params, residuals, vparams, vx), or leave tangents "
+            "out: compare backprop at params + h v and params - h v, or take ggn_diagonal or kflr"
+        )
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        """What `backward` returns as dx, and the tangents of what it returns: (dx, rdx, readings).
+
+        `read` gets the tangent of each factor, such as `Tied` of the factors with one part moved.
+        A layer that is not curved and has no parameters has nothing to add.
+        """
+        if self.curved or jax.tree.leaves(params):
+            raise TypeError(
+                f"{self!r}: expected a layer with `bend`, got one without; write "
+                f"{type(self).__name__}.bend(self, params, residuals, tangents, dy, rdy, read), "
+                "or take gnvp, the product with the Gauss-Newton matrix, which does not need it"
+            )
+        dx, readings = self.backward(params, residuals, dy, read)
+        rdx, _ = self.backward(params, residuals, rdy, read)
+        return dx, rdx, readings
 
     def observe(self, residuals: Any) -> Any:
         """Statistics of this mini-batch that inference will need, found among the residuals."""
@@ -88,18 +128,21 @@ def inner_layers(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
     return found
 
 
-def innermost(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """Every layer that holds no others, with the path of its parameters: a tuple of layers adds
+def every_layer(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The network and every layer inside, with the path of its parameters: a tuple of layers adds
     an index to the path, a single inner layer shares the parameters of the one around it."""
-    inner = inner_layers(net)
-    if not inner:
-        yield path, net
-    for value in inner.values():
+    yield path, net
+    for value in inner_layers(net).values():
         if isinstance(value, Layer):
-            yield from innermost(value, path)
+            yield from every_layer(value, path)
         else:
             for i, layer in enumerate(value):
-                yield from innermost(layer, f"{path}[{i}]")
+                yield from every_layer(layer, f"{path}[{i}]")
+
+
+def innermost(net: Layer) -> Iterator[tuple[str, Layer]]:
+    """Every layer that holds no others, with the path of its parameters."""
+    return ((path, layer) for path, layer in every_layer(net) if not inner_layers(layer))
 
 
 def map_innermost(change: Callable[[str, Layer], Layer], net: Layer, path: str = "") -> Layer:
@@ -121,3 +164,25 @@ def map_innermost(change: Callable[[str, Layer], Layer], net: Layer, path: str =
 def mixing_layers(net: Layer) -> list[str]:
     """Path and name of each layer that mixes the examples of a batch."""
     return [f"{path} {layer!r}".strip() for path, layer in innermost(net) if layer.mixes_examples]
+
+
+def curved_layers(net: Layer) -> list[str]:
+    """Path and name of each layer that is not piecewise linear."""
+    return [f"{path} {layer!r}".strip() for path, layer in every_layer(net) if layer.curved]
+
+
+def check_layers(name: str, layers: Any) -> None:
+    """Refuse what is no tuple of one or more layers."""
+    if not isinstance(layers, tuple) or not layers:
+        raise TypeError(f"{name}: expected a tuple of one or more layers, got {layers!r}")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"{name}: expected a layer at [{i}], got {layer!r}; a layer is a value, such as "
+                "Dense(30) or relu, of a subclass of jaxnn.Layer"
+            )
+
+
+def added(a: Any, b: Any) -> Any:
+    """The sum of two tangents, where None stands for zero."""
+    return b if a is None else a if b is None else a + b

@@ -17,6 +17,8 @@ class Flatten(Layer):
     Raises ValueError for an x without axes.
     """
 
+    curved = False
+
     def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
         if x.ndim < 1:
             raise ValueError(f"{self!r}: expected x (batch, ...), got a scalar; add a batch axis")
@@ -24,6 +26,9 @@ class Flatten(Layer):
 
     def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
         return dy.reshape(residuals.dims), ()
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        return (None if vx is None else self.forward(params, vx)[0]), None
 
 
 class Pixels(Layer):
@@ -38,6 +43,7 @@ class Pixels(Layer):
 
     top: float = 255.0
     dtype: str | None = None
+    curved = False
 
     def __post_init__(self) -> None:
         check_number(self, "top", 0.0, open_low=True)

@@ -1,0 +1,145 @@
+"""Diagonals of the Gauss-Newton matrix and of the Hessian, shaped like the parameters.
+
+    diag(G) = sum_n c_n sum_v (J_n^T S_n e_v)^2
+
+with S_n a root of the loss's Hessian: `jaxnn.curvature` says what G is, `jaxnn.curvature_roots`
+what is pulled back. The squares of one column are the second moment of its factors.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.backpropagation import prepare
+from jaxnn.curvature_roots import check_unmixed, n_columns, random_signs, root_column, unit
+from jaxnn.layer import Layer, curved_layers
+from jaxnn.losses import Loss
+from jaxnn.readings import second_moment
+
+
+class Sampled(NamedTuple):
+    """A mean over samples and the standard error of that mean, both trees like params."""
+
+    mean: Any
+    standard_error: Any
+
+
+def ggn_diagonal(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None, *, weights: Any = None
+) -> Any:
+    """diag(G), exact, with the structure of params.
+
+    Takes as many backward sweeps as an example's output has entries, one after the other, in the
+    memory of one. With a backward rule, J^T is that of the rule. Arguments and errors as for
+    `backprop`; ValueError for a network that mixes examples, TypeError for a loss without `root`.
+    Source: Schraudolph 2002; Dangel, Kunstner and Hennig 2020, section 2.3.
+    """
+    check_unmixed("ggn_diagonal", net)
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    return _exact(net, loss, params, x, y, key, weights)
+
+
+def sampled_ggn_diagonal(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    signs: Any,
+    key: Any = None,
+    *,
+    samples: int,
+    weights: Any = None,
+) -> Sampled:
+    """diag(G) as a mean over samples, each a backward sweep, with its standard error.
+
+    `signs` is the random key of the samples, `key` that of the network. For many classes, where
+    `ggn_diagonal` costs as many sweeps. Arguments and errors as there; ValueError for fewer than
+    two samples, which have no spread.
+    """
+    check_unmixed("sampled_ggn_diagonal", net)
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
+        raise ValueError(f"expected samples to be a whole number >= 2, got {samples!r}")
+    return _sampled(net, loss, params, x, y, signs, key, weights, samples=samples)
+
+
+def hessian_diagonal(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None, *, weights: Any = None
+) -> Any:
+    """diag(H), exact, of a piecewise linear network, where it is diag(G).
+
+    There every path from a parameter to the outputs is straight, so no output has a second
+    derivative by one parameter alone. Exactly on a kink, such as `relu` at 0, the derivative is
+    that of the layer's backward and the second one 0. Arguments and errors as for `ggn_diagonal`;
+    ValueError for a network with curved layers, naming them.
+    """
+    curved = curved_layers(net)
+    if curved:
+        raise ValueError(
+            f"hessian_diagonal: expected a piecewise linear network, got {', '.join(curved)}; take "
+            "ggn_diagonal, which leaves out how curved the network is, or hvp with v one-hot for "
+            "a few entries of the Hessian"
+        )
+    return ggn_diagonal(net, loss, params, x, y, key, weights=weights)
+
+
+@jax.jit
+def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any) -> Any:
+    squares, outputs = _squares(net, loss, params, x, y, key, weights)
+
+    def add(total: Any, v: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, squares(unit(v, outputs))), None
+
+    return jax.lax.scan(add, _zeros(squares, outputs), jnp.arange(n_columns(outputs)))[0]
+
+
+@partial(jax.jit, static_argnames="samples")
+def _sampled(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    signs: Any,
+    key: Any,
+    weights: Any,
+    *,
+    samples: int,
+) -> Sampled:
+    squares, outputs = _squares(net, loss, params, x, y, key, weights)
+
+    def add(moments: Any, sample: Any) -> tuple[Any, None]:
+        (k, own), (mean, spread) = sample, moments
+        found = squares(random_signs(own, outputs))
+        off = jax.tree.map(jnp.subtract, found, mean)
+        mean = jax.tree.map(lambda m, o: m + o / k.astype(o.dtype), mean, off)
+        spread = jax.tree.map(lambda s, o, f, m: s + o * (f - m), spread, off, found, mean)
+        return (mean, spread), None
+
+    zeros = _zeros(squares, outputs)
+    each = jnp.arange(1, samples + 1), jax.random.split(signs, samples)
+    mean, spread = jax.lax.scan(add, (zeros, zeros), each)[0]
+    share = 1 / (samples * (samples - 1))
+    return Sampled(mean, jax.tree.map(lambda s: jnp.sqrt(share * s), spread))
+
+
+def _squares(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any
+) -> tuple[Callable[[Any], Any], Any]:
+    """(squares, outputs) with squares(u) = sum_n c_n (J_n^T S_n u_n)^2, a tree like params."""
+    outputs, residuals = net.forward(params, x, key)
+
+    def squares(u: Any) -> Any:
+        s = root_column(loss, outputs, y, weights, u)
+        return net.backward(params, residuals, s, second_moment)[1]
+
+    return squares, outputs
+
+
+def _zeros(squares: Callable[[Any], Any], outputs: Any) -> Any:
+    like = jax.eval_shape(squares, outputs)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)

@@ -1,5 +1,6 @@
 """Optimizers, schedules and clipping against formulas written out in numpy."""
 
+import inspect
 import math
 
 import jax
@@ -65,7 +66,14 @@ RULES = [
     (Adam(0.3, b1=0.7, b2=0.9, eps=0.01), by_adam),
     (AdamW(0.3, b1=0.7, b2=0.9, eps=0.01, weight_decay=0.2), lambda *a: by_adam(*a, decay=0.2)),
 ]
-over_rules = pytest.mark.parametrize(("optimizer", "formula"), RULES, ids=lambda v: repr(v)[:60])
+
+
+def named(value) -> str:
+    """The id of a parameter, the same in every process: a function's repr has its address."""
+    return value.__name__ if inspect.isfunction(value) else repr(value)[:60]
+
+
+over_rules = pytest.mark.parametrize(("optimizer", "formula"), RULES, ids=named)
 
 
 def run(optimizer, params, grads):
@@ -145,7 +153,7 @@ def test_l2_in_the_gradient_and_decoupled_decay_differ_under_adam_and_agree_unde
             lambda t: 0.3 * 0.5 ** (t // 3) * min(1, (t + 1) / 4),
         ),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_schedule_follows_its_formula_step_by_step(schedule, formula):
     """Seen through the updates of gradient descent, whose step is eta for a gradient of 1."""

@@ -40,8 +40,8 @@ def weights(path: tuple[Any, ...]) -> bool:
 def everything(path: tuple[Any, ...]) -> bool:
     """Whether the leaf is trained: biases, scales and shifts too, but not the fixed B of a backward
     rule, which sits in a tuple in a field `feedback`."""
-    fixed = len(path) > 1 and hasattr(path[-1], "idx") and hasattr(path[-2], "name")
-    return not (fixed and path[-2].name == "feedback")
+    *_, holder, last = (None, None, *path)
+    return not (hasattr(last, "idx") and getattr(holder, "name", "") == "feedback")
 
 
 def count_parameters(params: Any) -> int:

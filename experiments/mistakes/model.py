@@ -1,4 +1,4 @@
-"""What a planted mistake is: a right forward pass, and a backward pass that is wrong in one known way.
+"""What a planted mistake is: a right forward pass, and a backward pass wrong in one known way.
 
 The models are plain functions, not layers of the library, so that the checker meets them as it
 meets the code of its users. Arguments and outputs are pytrees of arrays of any floating dtype.

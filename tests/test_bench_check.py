@@ -52,6 +52,7 @@ def test_every_mistake_is_caught_and_its_place_named(model):
             assert not tally.misses(score._replace(cause_right=None))
 
 
+@pytest.mark.slow
 def test_most_causes_are_named():
     found = [s.cause_right for model in MODELS for s in scores(model.name)]
     starred = [right for right in found if right is not None]

@@ -13,6 +13,9 @@ from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import Conv, LayerNorm
 from tests.test_curvature import tangents, tangents_by_autodiff
 
+# layers that only tests have; those of the library are in test_curvature.py
+pytestmark = pytest.mark.slow
+
 
 def normalised(xhat, s, v, mean):
     """The tangents of xhat and s where x moves along v. None stays None."""

@@ -11,6 +11,9 @@ from jax.tree_util import keystr, tree_flatten_with_path
 from experiments.mistakes import dropout, losses, mlp, normalisation, regularisation
 from tests.compare import norm
 
+# the checker's own tests catch these mistakes; this shows that they are the mistakes they say
+pytestmark = pytest.mark.slow
+
 MODULES = (losses, mlp, dropout, normalisation, regularisation)
 MODELS = [model for module in MODULES for model in module.MODELS]
 TABLE = {

@@ -12,6 +12,9 @@ from jax.tree_util import keystr, tree_flatten_with_path, tree_leaves_with_path
 from experiments.mistakes import attention, images, interface, recurrent, sharding, tokens
 from tests.compare import assert_trees_close, norm
 
+# the checker's own tests catch these mistakes; this shows that they are the mistakes they say
+pytestmark = pytest.mark.slow
+
 VALUES = (
     *attention.MODELS,
     *tokens.MODELS,

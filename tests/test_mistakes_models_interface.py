@@ -19,6 +19,9 @@ from tests.test_mistakes_models import (
     wrong_leaves,
 )
 
+# the checker's own tests catch these mistakes; this shows that they are the mistakes they say
+pytestmark = pytest.mark.slow
+
 
 def mistake(number):
     """The interface model with that mistake, a fresh candidate of it, and its row."""

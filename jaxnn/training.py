@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn.accumulation import check_parts, sweep_parts
 from jaxnn.backpropagation import prepare, sweep
 from jaxnn.checks import is_concrete
 from jaxnn.inference import Statistics, no_statistics, running
@@ -48,17 +49,23 @@ def train_step(
     weights: Any = None,
     penalty: Any = None,
     statistics_momentum: float = 0.99,
+    micro_batches: int = 1,
 ) -> tuple[State, Any]:
     """One update from one mini-batch (an iteration): returns the new state and the objective.
 
     The objective, loss plus penalty, is that of the parameters before the update. What layers such
     as batch-norm observe goes into `state.statistics`, see `jaxnn.inference`. Arguments and errors
     as for `backprop`; ValueError for a loss with reduction "none" besides.
+
+    With `micro_batches` the gradient is that of the whole mini-batch, gathered in that many equal
+    parts one after the other, in the memory of one part: see `accumulate`, also for its errors.
     """
     _check_reduction(loss)
     x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
+    if micro_batches != 1:
+        check_parts(net, len(x), micro_batches)
     plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
-    return _train_step(plan, state, x, y, key, weights)
+    return _train_step(plan, state, x, y, key, weights, micro_batches=micro_batches)
 
 
 def train_epoch(
@@ -75,6 +82,7 @@ def train_epoch(
     weights: Any = None,
     penalty: Any = None,
     statistics_momentum: float = 0.99,
+    micro_batches: int = 1,
 ) -> tuple[State, Any]:
     """One pass over the rows `order` of x and y in mini-batches: the new state, mean objective.
 
@@ -84,6 +92,10 @@ def train_epoch(
     would put a sort into the program. The last mini-batch may be smaller; it makes a step of its
     own, and counts in the mean by its size.
 
+    `micro_batches` is that of `train_step`, and divides `batch_size`. A smaller last mini-batch is
+    taken in parts of the same size, as few as it needs, the last of them filled up with examples of
+    weight 0, which changes rounding and what random layers draw but nothing else.
+
     The old state is donated: its arrays are gone afterwards, so go on with the returned one.
     Raises as `train_step`, and ValueError for a batch size below 1 and rows that do not exist.
     """
@@ -92,8 +104,10 @@ def train_epoch(
     order = _check_order(order, len(x))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
+    if micro_batches != 1:
+        check_parts(net, batch_size, micro_batches)
     plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
-    return _train_epoch(plan, state, x, y, order, key, weights, batch_size)
+    return _train_epoch(plan, state, x, y, order, key, weights, batch_size, micro_batches)
 
 
 class _Plan(NamedTuple):
@@ -106,9 +120,13 @@ class _Plan(NamedTuple):
     momentum: Any
 
 
-def _step(plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any) -> tuple[State, Any]:
+def _step(
+    plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any, micro_batches: int
+) -> tuple[State, Any]:
     params = state.params
-    value, grads, observed = sweep(plan.net, plan.loss, params, x, y, key, weights, gradient)
+    batch = plan.net, plan.loss, params, x, y, key, weights, gradient
+    swept = sweep(*batch) if micro_batches == 1 else sweep_parts(*batch, micro_batches)
+    value, grads, observed = swept
     if plan.penalty is not None:
         extra, dparams = plan.penalty(params)
         value = value + extra.astype(value.dtype)
@@ -118,17 +136,25 @@ def _step(plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any) -> 
     return State(apply_updates(params, updates), kept, statistics), value
 
 
-_train_step = jax.jit(_step)
+_train_step = jax.jit(_step, static_argnames="micro_batches")
 
 
-@partial(jax.jit, static_argnames="batch_size", donate_argnames="state")
+@partial(jax.jit, static_argnames=("batch_size", "micro_batches"), donate_argnames="state")
 def _train_epoch(
-    plan: _Plan, state: State, x: Any, y: Any, order: Any, key: Any, weights: Any, batch_size: int
+    plan: _Plan,
+    state: State,
+    x: Any,
+    y: Any,
+    order: Any,
+    key: Any,
+    weights: Any,
+    batch_size: int,
+    micro_batches: int,
 ) -> tuple[State, Any]:
     def step(state: State, batch: Any) -> tuple[State, Any]:
         rows, k = batch
         w = None if weights is None else weights[rows]
-        return _step(plan, state, x[rows], y[rows], k, w)
+        return _step(plan, state, x[rows], y[rows], k, w, micro_batches)
 
     full, rest = divmod(len(order), batch_size)
     keys = None if key is None else jax.random.split(key, full + 1)
@@ -136,10 +162,23 @@ def _train_epoch(
     state, values = jax.lax.scan(step, state, (rows, None if keys is None else keys[:full]))
     total = values.sum() * batch_size
     if rest:
-        last = (order[full * batch_size :], None if keys is None else keys[full])
-        state, value = step(state, last)
+        last = order[full * batch_size :]
+        rows, w, parts = _in_parts(last, weights, batch_size // micro_batches)
+        k = None if keys is None else keys[full]
+        state, value = _step(plan, state, x[rows], y[rows], k, w, parts)
         total = total + value * rest
     return state, total / len(order)
+
+
+def _in_parts(rows: Any, weights: Any, size: int) -> tuple[Any, Any, int]:
+    """(rows, their weights, number of parts of that size): several parts are made whole with the
+    first row, at weight 0."""
+    n, parts = len(rows), -(-len(rows) // size)
+    if parts == 1 or n == parts * size:
+        return rows, None if weights is None else weights[rows], parts
+    rows = jnp.concatenate([rows, jnp.full(parts * size - n, rows[0])])
+    w = jnp.ones(len(rows)) if weights is None else weights[rows]
+    return rows, jnp.where(jnp.arange(len(rows)) < n, w, 0), parts
 
 
 def _check_reduction(loss: Loss) -> None:

@@ -6,6 +6,5 @@ from jaxnn.lazy import lazy
 
 if TYPE_CHECKING:
     from jaxnn.api import *  # noqa: F403 - for type checkers
-    from jaxnn.api import __all__ as __all__
 
 __getattr__, __dir__ = lazy(__name__)

@@ -1,4 +1,4 @@
-"""Packages whose names are imported when the first is asked for.
+"""Packages whose names are imported when the first is asked for: all that their `api` imports.
 
 The pytest plugin lives in this package, and starting pytest must not cost an import of jax.
 """
@@ -13,8 +13,9 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package that offers the names of its module `api`."""
 
     def names() -> dict[str, Any]:
-        api = import_module(f"{package}.api")
-        return {name: getattr(api, name) for name in ("__all__", *api.__all__)}
+        api = vars(import_module(f"{package}.api"))
+        public = {name: value for name, value in api.items() if not name.startswith("_")}
+        return {"__all__": sorted(public), **public}
 
     def get(name: str) -> Any:
         if name == "__all__" or not name.startswith("__"):

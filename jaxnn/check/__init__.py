@@ -9,6 +9,5 @@ from jaxnn.lazy import lazy
 
 if TYPE_CHECKING:
     from jaxnn.check.api import *  # noqa: F403 - for type checkers
-    from jaxnn.check.api import __all__ as __all__
 
 __getattr__, __dir__ = lazy(__name__)

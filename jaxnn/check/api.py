@@ -28,36 +28,3 @@ from jaxnn.check.kinks import Kinks, clear_of_kinks, kink_distance
 from jaxnn.check.layers import check_backprop, check_layer
 from jaxnn.check.planting import Sensitivity, sensitivity
 from jaxnn.check.report import Finding, GradientError, Leaf, Report
-
-__all__ = [
-    "Estimate",
-    "Finding",
-    "GradientError",
-    "Kinks",
-    "Leaf",
-    "NotAnalytic",
-    "Report",
-    "Sensitivity",
-    "assert_adjoint",
-    "assert_backprop",
-    "assert_custom_vjp",
-    "assert_grad",
-    "assert_layer",
-    "assert_second_order",
-    "assert_vjp",
-    "check_adjoint",
-    "check_backprop",
-    "check_custom_vjp",
-    "check_grad",
-    "check_layer",
-    "check_second_order",
-    "check_vjp",
-    "clear_of_kinks",
-    "complex_step_jvp",
-    "kink_distance",
-    "numerical_directional",
-    "numerical_jvp",
-    "numerical_vjp",
-    "sensitivity",
-    "taylor_order",
-]

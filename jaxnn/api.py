@@ -14,6 +14,7 @@ from jaxnn.activations import (
     step,
     tanh,
 )
+from jaxnn.averaging import Averaged, averaged
 from jaxnn.backpropagation import backprop
 from jaxnn.backward_rules import (
     BackwardRule,
@@ -63,6 +64,7 @@ from jaxnn.perceptron import (
     train_perceptron,
     train_pocket_perceptron,
 )
+from jaxnn.precision import MixedPrecision
 from jaxnn.prediction import accuracy, evaluate, predict
 from jaxnn.readings import (
     Noise,

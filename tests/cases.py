@@ -18,6 +18,7 @@ from jaxnn import (
     Embedding,
     Flatten,
     Layer,
+    MixedPrecision,
     OneHot,
     Parallel,
     Pixels,
@@ -93,6 +94,9 @@ PUBLIC = [
     Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
     Case(Parallel((Dense(7), serial(Dense(3), nn.tanh)), "concat"), (2, 3, 5)),
     Case(Parallel((Dense(7), serial(nn.tanh, Dense(7))), "sum"), (3, 5)),
+    # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
+    Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
+    Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),
 ]
 
 PRIVATE = [

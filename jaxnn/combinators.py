@@ -3,9 +3,9 @@
 from functools import reduce
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 
+import jaxnn.draws as draws
 from jaxnn.checks import check_entries, located
 from jaxnn.layer import Layer, Read, Shape, added, check_layers, output_like, two_rows
 
@@ -228,7 +228,7 @@ class Parallel(Layer):
 
 
 def _split(key: Any, layers: tuple[Layer, ...]) -> list[Any]:
-    return [None] * len(layers) if key is None else list(jax.random.split(key, len(layers)))
+    return [None] * len(layers) if key is None else draws.split(key, len(layers))
 
 
 def _freeze(layers: tuple[Layer, ...], params: Any, statistics: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import jax
-
+import jaxnn.draws as draws
 from jaxnn.checks import check_features, check_record, check_weight, float_dtype, require_key
 from jaxnn.factors import Outer, Sum, Tied
 from jaxnn.initializers import Initializer, glorot, zeros
@@ -42,7 +41,7 @@ class Dense(Layer):
 
     def init(self, key: Any, x: Any) -> Affine:
         check_features(self, x)
-        key_w, key_b = jax.random.split(require_key(self, key, "init(key, x)"))
+        key_w, key_b = draws.split(require_key(self, key, "init(key, x)"))
         dtype = float_dtype(x)
         w = self.w_init(key_w, (x.shape[-1], self.n_out), dtype)
         b = self.b_init(key_b, (self.n_out,), dtype) if self.bias else None

@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 from jax import Array
 
+import jaxnn.draws as draws  # not from jaxnn: its names are loaded lazily, and need this file
 from jaxnn.checks import require_key
 from jaxnn.values import Static, check_number
 
@@ -77,7 +76,7 @@ class normal(Static):
 
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         require_key(self, key, "init(key, x)")
-        return self.mean + self.std * jax.random.normal(key, shape, dtype)
+        return draws.normal(key, shape, dtype, self.mean, self.std)
 
 
 class uniform(Static):
@@ -92,7 +91,7 @@ class uniform(Static):
 
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         require_key(self, key, "init(key, x)")
-        return jax.random.uniform(key, shape, dtype, self.low, self.high)
+        return draws.uniform(key, shape, dtype, self.low, self.high)
 
 
 class constant(Static):
@@ -104,8 +103,7 @@ class constant(Static):
         check_number(self, "value")
 
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
-        del key
-        return jnp.full(shape, self.value, dtype)
+        return draws.full(key, shape, dtype, self.value)
 
 
 zeros = constant(0.0)

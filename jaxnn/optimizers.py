@@ -6,6 +6,7 @@ p parameter, t = 1, 2, ... the step, eta the learning rate. State and arithmetic
 float32, whatever the parameters are.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -49,13 +50,7 @@ class Optimizer(Pytree):
 
     def init(self, params: Any) -> OptimizerState:
         """State before the first update."""
-
-        def zeros() -> Any:
-            return jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p)), params)
-
-        return OptimizerState(
-            jnp.zeros((), jnp.int32), tuple(zeros() for _ in range(self.n_slots()))
-        )
+        return _no_steps(params, self.n_slots())
 
     def update(self, grads: Any, state: OptimizerState, params: Any) -> tuple[Any, OptimizerState]:
         """(updates, state): updates are shaped and typed like params, to be added to them.
@@ -83,6 +78,14 @@ class Optimizer(Pytree):
             slots.append(new)
         trees = [structure.unflatten(column) for column in zip(*slots, strict=True)]
         return structure.unflatten(updates), OptimizerState(state.step + 1, tuple(trees))
+
+
+@partial(jax.jit, static_argnums=1)  # one program for all parameters, instead of one for each
+def _no_steps(params: Any, slots: int) -> OptimizerState:
+    def zeros() -> Any:
+        return jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p)), params)
+
+    return OptimizerState(jnp.zeros((), jnp.int32), tuple(zeros() for _ in range(slots)))
 
 
 class SGD(Optimizer):

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from experiments.config import Experiment
-from experiments.config_problems import ConfigError, did_you_mean, report
+from experiments.config_problems import ConfigError, did_you_mean, report, stand_in
 
 _SHIPPED = Path(__file__).with_name("configs")
 
@@ -31,11 +31,38 @@ def load(name_or_path: str, overrides: Sequence[str]) -> Experiment:
     `--help` and gave it (status 0).
     """
     path, shown = _locate(name_or_path)
-    experiment = _check(_read(path, shown), shown)
+    values = _read(path, shown)
+    values.pop("sweep", None)  # says what else to try, not what one run is
+    experiment = check(values, shown)
     if not overrides:
         return experiment
     changed = _override(experiment, overrides, name_or_path)
-    return _check(dataclasses.asdict(changed), "command line")
+    return check(dataclasses.asdict(changed), "command line")
+
+
+def sweep_table(name_or_path: str) -> dict[str, list[Any]]:
+    """The `[sweep]` table of a config: dotted keys and the values to try, none if it has no table.
+
+    `"train.lr" = [0.03, 0.1]` and `train.lr = [0.03, 0.1]` are the same. Raises ConfigError as
+    `load` does, and for a key without an array of values.
+    """
+    path, shown = _locate(name_or_path)
+    table = _read(path, shown).get("sweep", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{shown}: sweep: expected a table of keys and arrays (got {table!r})")
+    found = dict(_arrays(table, ()))
+    if bad := [key for key, values in found.items() if not isinstance(values, list) or not values]:
+        lines = [f"  sweep.{key}: expected an array of values (got {found[key]!r})" for key in bad]
+        raise ConfigError("\n".join([f"{shown}: the [sweep] table is wrong", *lines]))
+    return found
+
+
+def _arrays(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _arrays(value, (*path, key))
+        else:
+            yield ".".join((*path, key)), value
 
 
 def _locate(name_or_path: str) -> tuple[Path, str]:
@@ -72,19 +99,15 @@ def _adapter() -> TypeAdapter[Experiment]:
     return TypeAdapter(Experiment)
 
 
-def _check(values: dict[str, Any], source: str) -> Experiment:
+def check(values: dict[str, Any], source: str) -> Experiment:
+    """The experiment that these values make. Raises ConfigError, with every problem in a line."""
     # Through JSON, because only there does strict mode take arrays for tuples and tables for
     # dataclasses while it still refuses true for 1.
-    text = json.dumps(values, default=_stand_in)
+    text = json.dumps(values, default=stand_in)
     try:
         return _adapter().validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigError(report(source, error)) from None
-
-
-def _stand_in(value: object) -> str:
-    """Stands in for a date or a time, which JSON lacks, as text that no key of a config takes."""
-    return f"the {type(value).__name__} {value}"
 
 
 def _override(experiment: Experiment, overrides: Sequence[str], name: str) -> Experiment:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from experiments.config import Experiment
+from experiments.failures import Failure
 
 _BOUNDS = {
     "greater_than": ("greater than", "gt"),
@@ -22,17 +23,22 @@ _BOUNDS = {
     "less_than_equal": ("of at most", "le"),
 }
 _SCALARS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 # What the words at these keys name, where the key itself is not the noun.
 _NOUNS = {
     "data.name": "data set",
     "model.layers": "layer",
     "model.layers.name": "activation",
     "model.layers.init": "initialisation",
+    "train.metrics": "metric",
+    "train.watch": "thing to watch",
 }
 
 
-class ConfigError(Exception):
+class ConfigError(Failure):
     """A config, or the way it was asked for, is wrong; the message is ready to be printed."""
+
+    status = 2
 
 
 class _Place(NamedTuple):
@@ -56,6 +62,11 @@ def did_you_mean(word: object, choices: Iterable[str]) -> str:
     return f", did you mean '{near[0]}'?" if near else ""
 
 
+def stand_in(value: object) -> list[list[str]]:
+    """Stands in for a date or a time, which JSON lacks: a shape that no key of a config takes."""
+    return [[f"the {type(value).__name__} {value}"]]
+
+
 def _is_echo(detail: ErrorDetails) -> bool:
     # Where every layer is bad, pydantic adds that no good one is left.
     return detail["type"] == "too_short" and bool(detail["input"])
@@ -76,7 +87,7 @@ def _problem(detail: ErrorDetails, place: _Place) -> str:
     if problem == "missing":
         return f"missing, expected {_describe(place.wanted, None)}"
     if problem == "literal_error":
-        return _unknown_word(place, came, get_args(place.wanted))
+        return _unknown_word(place, came, get_args(_members(place.wanted)[0]))
     if problem == "union_tag_invalid":
         return _unknown_word(place, came["kind"], _kinds(place.wanted))
     if problem == "union_tag_not_found":
@@ -108,6 +119,9 @@ def _got(value: object) -> str:
 
 
 def _short(value: object) -> str:
+    match value:
+        case [[str(text)]] if text.startswith("the "):
+            value = text
     text = str(value).lower() if isinstance(value, bool) else repr(value)  # TOML writes true
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -150,5 +164,7 @@ def _describe(wanted: Any, came: object) -> str:
     if get_origin(only) is Literal:
         return f"one of {', '.join(sorted(get_args(only)))}"
     if get_origin(only) is tuple:
-        return "an array of tables"
+        inner = get_args(only)[0]
+        words = get_origin(inner) is Literal
+        return f"an array of {'words' if words else _SEVERAL.get(inner, 'tables')}"
     return _SCALARS.get(only, "a table")

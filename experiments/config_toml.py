@@ -19,7 +19,7 @@ def _section(table: Any, path: tuple[str, ...]) -> list[str]:
         here = (*path, name)
         if dataclasses.is_dataclass(value):
             below += _section(value, here)
-        elif isinstance(value, tuple):
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
             for layer in value:
                 below += ["", f"[[{'.'.join(here)}]]"]
                 below += [_line(key, inner) for key, inner in _entries(layer)]
@@ -43,4 +43,5 @@ def _value(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         inside = (f"{name} = {_value(inner)}" for name, inner in _entries(value))
         return f"{{ {', '.join(inside)} }}"
-    return json.dumps(value)  # booleans, finite numbers and ASCII text look the same in TOML
+    # Booleans, finite numbers and text look the same in TOML, pairs of surrogates do not.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -132,9 +132,26 @@ class Cosine(Schedule):
     kind: Literal["cosine"] = "cosine"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Schedule):
+    """Falls whenever `train.monitor` has not got better for a while."""
+
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """What the learning rate is multiplied by."""
+    patience: Count = 5
+    """Epochs without anything better, before it is."""
+    minimum: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Smallest share of the learning rate it comes down to."""
+    kind: Literal["plateau"] = "plateau"
+
+
 ScheduleSpec = Annotated[
-    ConstantRate | Exponential | Inverse | Step | Cosine, Field(discriminator="kind")
+    ConstantRate | Exponential | Inverse | Step | Cosine | Plateau, Field(discriminator="kind")
 ]
+
+MetricName = Literal["top_3", "top_5", "f1", "auc", "mae"]
+MonitorName = Literal["loss", "accuracy", "r2", "top_3", "top_5", "f1", "auc", "mae"]
+WatchName = Literal["gradients", "updates", "units"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,5 +178,44 @@ class Train(Section):
     """Largest norm of the whole gradient."""
     clip_value: Positive | None = None
     """Largest absolute value in the gradient."""
+    micro_batches: Count = 1
+    """Equal parts a mini-batch is taken in, one after the other: the same step in less memory."""
+    class_weights: tuple[NotNegative, ...] = ()
+    """How much an example of each class counts; unset, all count alike."""
+    balanced: bool = False
+    """Whether every class counts as much in all as any other, however many examples it has."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What products are computed in; parameters and their updates stay in float32."""
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of a running mean of the parameters, which is what is tested and kept."""
+    warm_start: str | None = None
+    """Folder of a run whose parameters are the start, instead of random ones."""
+    monitor: MonitorName = "loss"
+    """What says which epoch is best: of the validation part; without one, of the training part."""
+    patience: Count | None = None
+    """Stop after so many epochs with nothing better, and keep the parameters of the best."""
+    metrics: tuple[MetricName, ...] = ()
+    """More scores for every epoch, beside the loss and accuracy or R2."""
+    watch: tuple[WatchName, ...] = ()
+    """What to record of each layer, every epoch: norms of gradients, updates beside weights, dead
+    and saturated units."""
+    histograms: bool = True
+    """Whether to record histograms of activations and errors for the report, every epoch."""
     alignment: bool = False
     """Whether to record how far each layer's gradient is from that of backprop, every epoch."""
+    tensorboard: bool = False
+    """Whether to write the metrics and histograms as TensorBoard events as well."""
+
+    def __post_init__(self) -> None:
+        if self.balanced and self.class_weights:
+            raise ValueError("balanced and class_weights say different things; leave one out")
+        if self.batch_size % self.micro_batches:
+            raise ValueError(
+                f"micro_batches: expected a number that divides batch_size {self.batch_size} "
+                f"(got {self.micro_batches})"
+            )
+        if self.monitor not in ("loss", "accuracy", "r2", *self.metrics):
+            raise ValueError(
+                f"monitor: expected loss, accuracy, r2 or one of train.metrics (got "
+                f"'{self.monitor}'); add it there as well"
+            )

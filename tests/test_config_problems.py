@@ -144,7 +144,8 @@ ONE_PROBLEM = {
     "missing key": (("epochs = 2", ""), "train.epochs: missing, expected a whole number"),
     "missing choice": (
         ('name = "iris"', ""),
-        "data.name: missing, expected one of breast_cancer, diabetes, digits, iris, mnist, wine",
+        "data: missing name or path, expected one of breast_cancer, diabetes, digits, iris, mnist, "
+        "wine for name, or a path of your own data",
     ),
     "parameter of relu": (
         ('"elu"', '"relu"\nparameter = 2'),
@@ -160,7 +161,7 @@ ONE_PROBLEM = {
     ),
     "a date for text": (
         ('"good"', "2024-01-01"),
-        "name: expected letters, digits, - and _ only (got 'the date 2024-01-01')",
+        "name: expected text (got 'the date 2024-01-01')",
     ),
     "a time for a number": (
         ("lr = 1", "lr = 12:00:00"),

@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.data import cache
-from experiments.data.dataset import DataError, Dataset
-from experiments.data.scaling import Scaling, standardise, statistics
-from experiments.data.split import shuffled, stratified
+from experiments.data.dataset import DataError
+from experiments.data.parts import Examples
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "digits": (1797, 8, 8),
@@ -41,30 +40,20 @@ class Raw(NamedTuple):
     features: np.ndarray
 
 
-def load(name: str, test_fraction: float, seed: int) -> Dataset:
-    """Return the data set `name`, a key of SHAPES, split and, if tabular, standardised.
+def examples(name: str) -> Examples:
+    """Return the data set `name`, a key of SHAPES, before its split.
 
-    Raises DataError if the split is impossible, or scikit-learn is needed and missing.
+    Raises DataError if scikit-learn is needed and missing.
     """
     raw = _read(name)
-    if raw.classes.size:
-        train, test = stratified(raw.y, test_fraction, seed)
-    else:
-        train, test = shuffled(len(raw.y), test_fraction, seed)
-    x, y, x_test, y_test = raw.x[train], raw.y[train], raw.x[test], raw.y[test]
-
-    scaling = None
-    if raw.features.size:
-        scaling = Scaling(*statistics(x))
-        x, x_test = (standardise(part, scaling.mean, scaling.std) for part in (x, x_test))
-    if scaling and not raw.classes.size:
-        mean, std = statistics(y)
-        scaling = Scaling(scaling.mean, scaling.std, mean, std)
-        y, y_test = (standardise(part, mean, std) for part in (y, y_test))
-
-    classes, features = tuple(raw.classes.tolist()), tuple(raw.features.tolist())
-    pixel_max = 16 if name == "digits" else None
-    return Dataset(name, x, y, x_test, y_test, classes, pixel_max, features, scaling)
+    return Examples(
+        name,
+        raw.x,
+        raw.y,
+        classes=tuple(raw.classes.tolist()),
+        features=tuple(raw.features.tolist()),
+        pixel_max=16 if name == "digits" else None,
+    )
 
 
 def _read(name: str) -> Raw:

@@ -13,6 +13,7 @@ import numpy as np
 from experiments.data import cache, idx
 from experiments.data.dataset import DataError, Dataset
 from experiments.data.download import download
+from experiments.data.parts import Examples, split
 
 FILES = (
     idx.Spec(
@@ -38,14 +39,20 @@ FILES = (
 )
 
 
-def load() -> Dataset:
-    """Return MNIST with its official test part: x (60000, 28, 28) and x_test (10000, 28, 28).
+def examples() -> Examples:
+    """Return MNIST with its official test part: 60,000 images (28, 28) and 10,000 for the test.
 
     Raises DataError if a file is damaged, or neither found nor downloaded.
     """
     x, y, x_test, y_test = (_array(spec) for spec in FILES)
-    y, y_test = y.astype(np.int32), y_test.astype(np.int32)
-    return Dataset("mnist", x, y, x_test, y_test, tuple("0123456789"), 255, (), None)
+    test = x_test, y_test.astype(np.int32)
+    classes = tuple("0123456789")
+    return Examples("mnist", x, y.astype(np.int32), classes, pixel_max=255, test=test)
+
+
+def load() -> Dataset:
+    """Return MNIST as a data set, as it comes."""
+    return split(examples())
 
 
 def _array(spec: idx.Spec) -> np.ndarray:

@@ -13,8 +13,8 @@ import numpy as np
 class Scaling:
     """Statistics of a training part, float64, in the units of the raw data.
 
-    mean, std                (features,)
-    target_mean, target_std  (1,) in regression, None in classification
+    mean, std                (features,); (1,), of 0 and 1, for inputs that are left as they are
+    target_mean, target_std  (targets,) in regression, None in classification
 
     A prediction z of a standardised target is `z * target_std + target_mean` in raw units.
     """

@@ -25,8 +25,9 @@ import jaxnn as nn
 from experiments.config import Experiment
 from experiments.config_file import load as load_config
 from experiments.config_problems import ConfigError
-from experiments.data import DataError, load
-from experiments.train import Task, prepare, scores
+from experiments.data import DataError, read
+from experiments.training.scores import scores
+from experiments.training.task import Task, prepare
 
 
 def by_one_hot(z: Any, y: Any) -> Any:
@@ -68,9 +69,7 @@ def epoch_by_hand(task: Task, batch_size: int) -> Callable[..., Any]:
 
 def compare(experiment: Experiment) -> tuple[dict[str, list[float]], dict[str, float]]:
     """({program: seconds of each epoch}, {program: test accuracy after the last})."""
-    data = load(
-        experiment.data.name, test_fraction=experiment.data.test_fraction, seed=experiment.seed
-    )
+    data = read(experiment.data, experiment.seed)
     task, size = prepare(experiment, data), experiment.train.batch_size
     if experiment.model.loss.kind != "softmax_cross_entropy" or task.loss != task.loss.replace(
         smoothing=0.0
@@ -84,7 +83,9 @@ def compare(experiment: Experiment) -> tuple[dict[str, list[float]], dict[str, f
     key = jax.random.key(experiment.seed)
     start = jax.jit(lambda: nn.start(task.net, task.optimizer, key, task.train.x[:1]))
     for epoch in programs.values():  # compile, and let the data settle
-        jax.block_until_ready(epoch(start(), *task.train, _order(experiment, task, 0)))
+        jax.block_until_ready(
+            epoch(start(), task.train.x, task.train.y, _order(experiment, task, 0))
+        )
     states = {name: start() for name in programs}
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(1, experiment.train.epochs + 1):
@@ -92,7 +93,7 @@ def compare(experiment: Experiment) -> tuple[dict[str, list[float]], dict[str, f
             order = _order(experiment, task, number)
             began = time.perf_counter()
             states[name], _ = jax.block_until_ready(
-                programs[name](states[name], *task.train, order)
+                programs[name](states[name], task.train.x, task.train.y, order)
             )
             seconds[name].append(time.perf_counter() - began)
     accuracy = {name: scores(task, s.params)["test_accuracy"] for name, s in states.items()}

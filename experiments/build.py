@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 import jaxnn as nn
 from experiments.config import Dense, Experiment, Model, Train
@@ -79,16 +80,21 @@ _SCHEDULES: dict[str, Callable[[Any, float, int], Any]] = {
     "inverse": lambda spec, lr, steps: nn.InverseDecay(lr, spec.decay),
     "step": lambda spec, lr, steps: nn.StepDecay(lr, spec.factor, spec.every),
     "cosine": lambda spec, lr, steps: nn.CosineDecay(lr, steps, final=spec.final * lr),
+    "plateau": lambda spec, lr, steps: lr,  # comes down between epochs, see training.history
 }
 
 
-def network(model: Model, data: Dataset) -> nn.Layer:
+def network(experiment: Experiment, pixel_max: int | None) -> nn.Layer:
     """The layers of the config; in front of them, for images, the one that reads bytes."""
-    layers: list[nn.Layer] = [nn.Pixels(float(data.pixel_max))] if data.pixel_max else []
+    model = experiment.model
+    layers: list[nn.Layer] = [nn.Pixels(float(pixel_max))] if pixel_max else []
     for spec in model.layers:
         layers += _LAYERS[spec.kind](spec)
     net = nn.serial(*layers)
-    return net if model.backward == "backprop" else with_rule(net, _RULES[model.backward])
+    if model.backward != "backprop":
+        net = with_rule(net, _RULES[model.backward])
+    precision = experiment.train.precision
+    return net if precision == "float32" else nn.MixedPrecision(net, precision)
 
 
 def loss(model: Model) -> nn.Loss:
@@ -96,10 +102,10 @@ def loss(model: Model) -> nn.Loss:
     return _LOSSES[model.loss.kind](model.loss)
 
 
-def optimizer(train: Train, examples: int) -> Any:
-    """The optimizer of the config, with its schedule and behind its clipping."""
+def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
+    """The optimizer of the config, with its schedule times `factor` and behind its clipping."""
     steps = train.epochs * math.ceil(min(train.sample or examples, examples) / train.batch_size)
-    rate = _SCHEDULES[train.schedule.kind](train.schedule, train.lr, steps)
+    rate = _SCHEDULES[train.schedule.kind](train.schedule, train.lr * factor, steps)
     if train.schedule.warm_up:
         rate = nn.WarmUp(train.schedule.warm_up, rate)
     numbers = dataclasses.asdict(train.optimizer)
@@ -111,7 +117,8 @@ def optimizer(train: Train, examples: int) -> Any:
         clips.append(nn.clip_by_value(train.clip_value))
     if train.clip_norm is not None:
         clips.append(nn.clip_by_global_norm(train.clip_norm))
-    return nn.chain(*clips, make(rate, **numbers)) if clips else make(rate, **numbers)
+    whole = nn.chain(*clips, make(rate, **numbers)) if clips else make(rate, **numbers)
+    return whole if train.average is None else nn.Averaged(whole, train.average)
 
 
 def penalty(train: Train) -> Any:
@@ -119,27 +126,33 @@ def penalty(train: Train) -> Any:
     return nn.elastic(train.l1, train.l2) if train.l1 or train.l2 else None
 
 
-def targets(experiment: Experiment, net: nn.Layer, data: Dataset) -> tuple[Any, Any]:
-    """(train, test) targets in the form the loss takes: labels, one-hot rows, or numbers.
+def targets(experiment: Experiment, net: nn.Layer, data: Dataset) -> Callable[[Any], Any]:
+    """What turns the targets of a part into the form the loss takes: labels, one-hot rows, numbers.
 
     Raises ConfigError where network, loss and data do not fit together, naming the key.
     """
-    key = jax.random.key(0)
-    shape = jax.eval_shape(lambda x: net.forward(net.init(key, x), x, key)[0], data.x[:2]).shape
     kind, outputs = experiment.model.loss.kind, len(data.classes) or data.y.shape[-1]
     if kind == "softmax_cross_entropy" and not data.classes:
         raise ConfigError(
             f"model.loss: {kind} needs classes, and {data.name} has numbers to predict; "
             "use half_square"
         )
-    if kind == "sigmoid_cross_entropy" and outputs == 2 and shape == (2, 1):
-        return data.y[:, None], data.y_test[:, None]
-    if shape != (2, outputs):
+    shape = output_shape(net, data)
+    if kind == "sigmoid_cross_entropy" and outputs == 2 and shape == (1,):
+        return lambda y: None if y is None else y[:, None]
+    if shape != (outputs,):
         what = "one for each class" if data.classes else "one for each target"
         raise ConfigError(
             f"model.layers: expected {outputs} outputs for each example of {data.name}, {what}, "
-            f"got {shape[1:]}; end with a dense layer of {outputs} units, and flatten images first"
+            f"got {shape}; end with a dense layer of {outputs} units, and flatten images first"
         )
     if not data.classes or kind == "softmax_cross_entropy":
-        return data.y, data.y_test
-    return jax.nn.one_hot(data.y, outputs), jax.nn.one_hot(data.y_test, outputs)
+        return lambda y: y
+    rows = np.eye(outputs, dtype=np.float32)
+    return lambda y: None if y is None else rows[y]
+
+
+def output_shape(net: nn.Layer, data: Dataset) -> tuple[int, ...]:
+    """The shape of the outputs for one example; nothing is computed."""
+    key = jax.random.key(0)
+    return jax.eval_shape(lambda x: net.forward(net.init(key, x), x, key)[0], data.x[:2]).shape[1:]

@@ -42,20 +42,35 @@ def _highest(out: Path) -> int:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON; numbers may also be arrays of no dimension."""
     text = json.dumps(_plain(value), indent=2, allow_nan=False) + "\n"
-    _write_whole(path, text.encode())
+    write_whole(path, text.encode())
 
 
-class Metrics:
+class Lines:
     """A file with one JSON object per line, one line per epoch."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, values: Mapping[str, Any]) -> None:
-        """Add a line; it is in the file when this returns."""
-        line = json.dumps(_plain(values), allow_nan=False)
+    def append(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a line, which is in the file when this returns, and return it as it will be read."""
+        plain = _plain(values)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(plain, allow_nan=False) + "\n")
+        return plain
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole lines; the beginning of one, which a crash may leave, is passed over."""
+        if not self._path.exists():
+            return []
+        whole = self._path.read_text(encoding="utf-8").split("\n")[:-1]
+        return [json.loads(line) for line in whole]
+
+    def keep(self, epoch: int) -> list[dict[str, Any]]:
+        """Cut the lines of later epochs off, and return the others."""
+        lines = [line for line in self.read() if line["epoch"] <= epoch]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        write_whole(self._path, text.encode())
+        return lines
 
 
 def environment() -> dict[str, Any]:
@@ -75,38 +90,60 @@ def environment() -> dict[str, Any]:
     }
 
 
-def save_parameters(path: Path, params: Any) -> None:
+_HEADER = "jaxnn"
+
+
+def write_tensors(path: Path, tree: Any, header: Mapping[str, str] | None = None) -> None:
     """Write a tree of arrays as safetensors; a leaf is called by its path, such as `0/weight`."""
     from safetensors.numpy import save
 
     # The writer copies memory as it lies, so a transposed array would come back scrambled. Not
     # np.ascontiguousarray: it gives an array of no dimension one.
-    tensors = {name: np.asarray(leaf, order="C") for name, leaf in _named(params).items()}
-    _write_whole(path, save(tensors))
+    tensors = {name: np.asarray(leaf, order="C") for name, leaf in named(tree).items()}
+    # One entry, because the writer puts several in an order that changes from process to process.
+    entry = {_HEADER: json.dumps(header)} if header else None
+    write_whole(path, save(tensors, metadata=entry))
 
 
-def load_parameters(path: Path, like: Any) -> Any:
-    """Read what `save_parameters` wrote into a tree of JAX arrays with the structure of `like`.
+def read_tensors(path: Path, like: Any) -> tuple[Any, dict[str, str]]:
+    """(tree, header): what `write_tensors` wrote, as arrays with the structure of `like`.
 
     Raises FileNotFoundError if there is no such file, and ValueError if it is not safetensors, or
     its names, shapes or dtypes are not those of `like`: one line for each difference.
     """
     import jax
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, safe_open
 
+    wanted = named(like)
     try:
-        found = load(path.read_bytes())
+        with safe_open(path, framework="numpy") as file:
+            # The header first: nothing is read of a file that holds something else.
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            came = {name: _kind_of(part) for name, part in slices.items()}
+            if differences := _differences(came, wanted):
+                raise ValueError(
+                    "\n  ".join([f"{path}: not the parameters of this network", *differences])
+                )
+            leaves = [file.get_tensor(name) for name in wanted]
+            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
     except SafetensorError as error:
         raise ValueError(f"{path}: not a safetensors file: {error}") from None
-    wanted = _named(like)
-    if differences := _differences(found, wanted):
-        raise ValueError("\n  ".join([f"{path}: not the parameters of this network", *differences]))
-    leaves = [jax.numpy.asarray(found[name]) for name in wanted]
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+    return jax.tree.unflatten(jax.tree.structure(like), leaves), header
 
 
-def _named(tree: Any) -> dict[str, Any]:
+def save_parameters(path: Path, params: Any) -> None:
+    """Write parameters as safetensors."""
+    write_tensors(path, params)
+
+
+def load_parameters(path: Path, like: Any) -> Any:
+    """Read what `save_parameters` wrote, as JAX arrays. Raises as `read_tensors`."""
+    import jax
+
+    return jax.device_put(read_tensors(path, like)[0])
+
+
+def named(tree: Any) -> dict[str, Any]:
     """The leaves by their path, in the order of the tree."""
     from jax.tree_util import keystr, tree_flatten_with_path
 
@@ -114,14 +151,24 @@ def _named(tree: Any) -> dict[str, Any]:
     return {keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
-def _differences(found: Mapping[str, np.ndarray], wanted: Mapping[str, Any]) -> list[str]:
+def _differences(found: Mapping[str, str], wanted: Mapping[str, Any]) -> list[str]:
     lines = []
     for name in sorted(found.keys() | wanted.keys()):
-        came = _kind(found[name]) if name in found else "nothing"
+        came = found.get(name, "nothing")
         expected = _kind(wanted[name]) if name in wanted else "nothing"
         if came != expected:
             lines.append(f"{name}: the file has {came}, the network {expected}")
     return lines
+
+
+_DTYPES = {"F": "float", "I": "int", "U": "uint", "BF": "bfloat"}  # F32 in the file is float32
+
+
+def _kind_of(part: Any) -> str:
+    name = part.get_dtype()
+    letters = name.rstrip("0123456789")
+    dtype = _DTYPES.get(letters, letters.lower()) + name[len(letters) :]
+    return f"{dtype}{list(part.get_shape())}"
 
 
 def _kind(array: Any) -> str:
@@ -140,10 +187,34 @@ def _plain(value: Any) -> Any:
     return number if math.isfinite(number) else str(number)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, even if the power goes.
+
+    Raises OSError where that is impossible; what stood there before is then untouched.
+    """
     beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def link_whole(source: Path, path: Path) -> None:
+    """Let `path` be the file that `source` is now: it appears whole or not at all.
+
+    What later replaces one of the two leaves the other as it was.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        os.link(source, beside)
+    except OSError:  # a file system without links
+        write_whole(path, source.read_bytes())
+    else:
+        os.replace(beside, path)
 
 
 def _version(package: str) -> str | None:

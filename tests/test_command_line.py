@@ -1,5 +1,6 @@
 """The command line: what it prints where, and with which status it ends."""
 
+import contextlib
 import dataclasses
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from experiments import config
 from experiments.__main__ import main
+from experiments.commands import COMMANDS
 from experiments.config_file import load
 from experiments.config_toml import to_toml
 from experiments.data import DataError
@@ -51,13 +53,21 @@ def test_wrong_words_end_with_status_2(
     assert (message in said.err, said.out) == (True, "")
 
 
-@pytest.mark.parametrize("words", ["--help", "-h", "run --help", "show -h"])
+@pytest.mark.parametrize("words", ["--help", "-h"])
 def test_help_names_the_commands_the_shipped_configs_and_the_demos(
     words: str, capsys: pytest.CaptureFixture[str]
 ):
     assert main(words.split()) == 0
     said = capsys.readouterr().out
-    assert all(word in said for word in ("run", "show", "--out", "breast_cancer", "wine", "xor"))
+    assert all(word in said for word in (*COMMANDS, "breast_cancer", "wine", "xor"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_of_its_own(command: str, capsys: pytest.CaptureFixture[str]):
+    with contextlib.suppress(SystemExit):
+        assert main([command, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: python -m experiments {command} ")
 
 
 def test_help_on_a_config_lists_its_keys_and_values(capsys: pytest.CaptureFixture[str]):
@@ -73,13 +83,13 @@ def test_help_on_a_config_lists_its_keys_and_values(capsys: pytest.CaptureFixtur
 def trainer(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """Stands in for the training: writes a file, and notes what it was called with."""
 
-    def run(experiment: config.Experiment, folder: Path) -> None:
+    def run(experiment: config.Experiment, folder: Path, **flags: object) -> None:
         (folder / "result.json").touch()
         module.calls.append((experiment, folder))
 
-    module = types.ModuleType("experiments.train")
+    module = types.ModuleType("experiments.training.run")
     vars(module).update(calls=[], run=run)
-    monkeypatch.setitem(sys.modules, "experiments.train", module)
+    monkeypatch.setitem(sys.modules, "experiments.training.run", module)
     return module
 
 
@@ -130,7 +140,7 @@ def test_a_demo_without_its_data_is_one_line_and_leaves_no_empty_folder(
 def test_data_that_cannot_be_had_is_one_line_and_leaves_no_empty_folder(
     trainer: types.ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    def run(experiment: config.Experiment, folder: Path) -> None:
+    def run(experiment: config.Experiment, folder: Path, **flags: object) -> None:
         raise DataError("mnist is not here")
 
     vars(trainer)["run"] = run
@@ -142,7 +152,7 @@ def test_data_that_cannot_be_had_is_one_line_and_leaves_no_empty_folder(
 def test_an_interruption_is_one_line(
     trainer: types.ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    def run(experiment: config.Experiment, folder: Path) -> None:
+    def run(experiment: config.Experiment, folder: Path, **flags: object) -> None:
         raise KeyboardInterrupt
 
     vars(trainer)["run"] = run

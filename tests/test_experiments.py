@@ -27,7 +27,9 @@ from experiments.config import (
 from experiments.config_file import load, shipped
 from experiments.config_problems import ConfigError
 from experiments.runs import load_parameters
-from experiments.train import prepare, run, scores
+from experiments.training.run import run
+from experiments.training.scores import scores
+from experiments.training.task import prepare
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from experiments.config_file import load
 from experiments.config_network import BackwardName
 from experiments.data import load as load_data
 from experiments.runs import load_parameters, save_parameters
-from experiments.train import run
+from experiments.training.run import run
 from jaxnn.backward_rules import GradientReversal, GuidedBackprop, WithBackward, WithFeedback
 from jaxnn.feedback import FeedbackAlignment, SignSymmetric
 from jaxnn.feedback_direct import DirectFeedbackAlignment

@@ -8,7 +8,9 @@ import pytest
 
 from experiments.config_file import load
 from experiments.data import load as load_data
-from experiments.train import epochs, prepare, scores
+from experiments.training.loop import epochs
+from experiments.training.scores import scores
+from experiments.training.task import prepare
 
 needs_mnist = pytest.mark.skipif(
     not os.environ.get("JAXNN_DATA_DIR"), reason="JAXNN_DATA_DIR does not name a folder with MNIST"

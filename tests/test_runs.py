@@ -79,7 +79,7 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path):
 
 def test_metrics_are_one_line_per_epoch(tmp_path: Path):
     path = tmp_path / "metrics.jsonl"
-    metrics = runs.Metrics(path)
+    metrics = runs.Lines(path)
     metrics.append({"epoch": 1, "loss": jnp.float32(0.25)})
     assert path.read_text(encoding="utf-8") == '{"epoch": 1, "loss": 0.25}\n'
     metrics.append({"epoch": 2, "loss": float("nan")})

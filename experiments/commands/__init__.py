@@ -1,0 +1,11 @@
+"""The commands of the application, one file each: `main(words)` does it and returns the status."""
+
+COMMANDS = {
+    "run": "train the network of CONFIG into a new numbered folder; or show a demo",
+    "resume": "go on with an interrupted run, to the same bytes as if it had never stopped",
+    "predict": "what a trained network says of new examples",
+    "show": "print every key of CONFIG as TOML; saved, it is a config itself",
+    "list": "the shipped configs, the demos, and the runs in a folder",
+    "check": "compare the gradients of CONFIG's network with those of autodiff",
+    "bench": "measure what the library claims",
+}

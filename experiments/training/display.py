@@ -1,0 +1,91 @@
+"""What a run says while it trains: a line that moves in a terminal, nothing in a pipe, or JSON.
+
+At the end there is a table; a run from Python is silent then, too.
+"""
+
+import json
+import sys
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+Style = Literal["live", "quiet", "json", "silent"]
+
+
+def style(words: Any) -> Style:
+    """The style that the flags --json and --quiet ask for; a terminal is live by itself."""
+    if words.json:
+        return "json"
+    return "live" if sys.stdout.isatty() and not words.quiet else "quiet"
+
+
+class Display:
+    """Shows epochs as they come, and at the end a table and the folder."""
+
+    def __init__(self, how: Style, name: str, done: int, total: int) -> None:
+        self._how = how
+        self.console = Console(width=None if how == "live" else 100)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=self.console, disable=how != "live")
+        self._task = self._bar.add_task(name, total=total, completed=done, note="")
+
+    def __enter__(self) -> "Display":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def epoch(self, metrics: dict[str, Any], speed: float) -> None:
+        """Show the metrics of an epoch, trained at `speed` examples a second."""
+        if self._how == "json":
+            print(json.dumps({**metrics, "examples_per_second": round(speed)}), flush=True)
+        self._bar.update(self._task, advance=1, note=f"{note(metrics)}  {speed:,.0f} examples/s")
+
+    def end(self, metrics: dict[str, Any], folder: Any, seconds: float, words: str = "") -> None:
+        """Show the table of the last or best epoch, and where everything lies."""
+        if self._how == "silent":
+            return
+        if self._how == "json":
+            print(json.dumps({"folder": str(folder), "seconds": round(seconds, 1)}), flush=True)
+            return
+        self.console.print(table(metrics))
+        if words:
+            self.console.print(words, highlight=False)
+        self.console.print(f"{folder}  ({seconds:.1f} s)", highlight=False, soft_wrap=True)
+
+
+def note(metrics: dict[str, Any]) -> str:
+    """Loss and score of the part that training should be good at."""
+    part = next(p for p in ("validation", "test") if f"{p}_loss" in metrics)
+    kind = score_of(metrics)
+    return f"{part} loss {metrics[f'{part}_loss']:.4f}  {shown(kind, metrics[f'{part}_{kind}'])}"
+
+
+def score_of(metrics: dict[str, Any]) -> str:
+    """ "accuracy", or "r2" where numbers are predicted."""
+    return "accuracy" if "test_accuracy" in metrics else "r2"
+
+
+def shown(kind: str, value: float) -> str:
+    """A score as a reader wants it."""
+    return f"{value:.2%}" if kind == "accuracy" else f"{value:.4f}"
+
+
+def table(metrics: dict[str, Any]) -> Table:
+    """Loss and score of each part."""
+    kind = score_of(metrics)
+    found = Table("", "loss", {"accuracy": "accuracy", "r2": "R2"}[kind], box=None)
+    for part in ("train", "validation", "test"):
+        if f"{part}_loss" in metrics:
+            score = shown(kind, metrics[f"{part}_{kind}"])
+            found.add_row(part, f"{metrics[f'{part}_loss']:.4f}", score)
+    return found

@@ -1,0 +1,118 @@
+"""What the layers look like while they learn: gradients, updates, dead and saturated units.
+
+    gradient_norm 2/w   |dC/dw| on the first mini-batch of the training part, before any clipping
+    update_ratio 2/w    |update| / |w|: what the optimizer would now make of that gradient
+    dead 3              share of the units of a relu that are 0 for all of the first examples
+    saturated 3         share of the outputs of a sigmoid or tanh within 0.02 of one of its limits
+
+Gradients are those of the network in training, penalty included; units are looked at in the network
+as it is tested. Sources: Karpathy 2015, notes to CS231n (the ratio; about 1e-3 at a good rate);
+Glorot and Bengio 2010 (saturation).
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import keystr, tree_flatten_with_path
+
+import jaxnn as nn
+from experiments import build
+from experiments.config import Experiment
+from experiments.training.loop import Epoch, run_key
+from experiments.training.probe import Seen, paths_of, probed, seen, short
+from experiments.training.task import Task
+from jaxnn import draws
+from jaxnn.backpropagation import sweep
+from jaxnn.readings import gradient
+
+EXAMPLES = 1000  # that units are looked at with
+NEAR = 0.02
+_LIMITS = {type(nn.sigmoid): (0.0, 1.0), type(nn.tanh): (-1.0, 1.0)}
+
+
+def watch(
+    experiment: Experiment,
+    task: Task,
+    epoch: Epoch,
+    net: nn.Layer,
+    params: Any,
+    rate: float = 1.0,
+) -> dict[str, float]:
+    """What `train.watch` asks for, by name. net and params are those of the test; `rate` is what
+    the learning rate was multiplied by in the epoch."""
+    train = experiment.train
+    if rate != 1.0:
+        task = task._replace(optimizer=build.optimizer(train, len(task.train.x), rate))
+    key = draws.fold_in(run_key(experiment), epoch.number)
+    found = _look(task, epoch.state, key, net, params, asked=train.watch, n=train.batch_size)
+    return {one.path: float(one.value) for one in jax.device_get(found)}
+
+
+@partial(jax.jit, static_argnames=("asked", "n"))
+def _look(
+    task: Task,
+    state: nn.State,
+    key: Any,
+    net: nn.Layer,
+    params: Any,
+    *,
+    asked: tuple[str, ...],
+    n: int,
+) -> list[Seen]:
+    """What is asked for, under the names of the metrics."""
+    found = []
+    if "gradients" in asked or "updates" in asked:
+        grads = _gradients(task, state.params, key, n)
+        if "gradients" in asked:
+            found += [Seen(f"gradient_norm {path}", _norm(g)) for path, g in _trained(grads)]
+        if "updates" in asked:
+            updates, _ = task.optimizer.update(grads, state.optimizer, state.params)
+            pairs = zip(_trained(updates), _trained(state.params), strict=True)
+            found += [
+                Seen(f"update_ratio {path}", _norm(u) / _norm(w))
+                for (path, u), (_, w) in pairs
+                if w.ndim > 1
+            ]
+    return found + _units(task, net, params) if "units" in asked else found
+
+
+def _gradients(task: Task, params: Any, key: Any, n: int) -> Any:
+    part = task.train
+    weights = None if part.weights is None else part.weights[:n]
+    batch = part.x[:n], part.y[:n], key, weights
+    grads = sweep(task.net, task.loss, params, *batch, gradient)[1]
+    if task.penalty is None:
+        return grads
+    return jax.tree.map(jnp.add, grads, task.penalty(params)[1])
+
+
+def _trained(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves with their names, without weights of a backward rule that stay as they are."""
+    leaves, _ = tree_flatten_with_path(tree)
+    return [
+        (keystr(path, simple=True, separator="/"), leaf)
+        for path, leaf in leaves
+        if nn.everything(path)
+    ]
+
+
+def _norm(a: Any) -> Any:
+    return jnp.linalg.norm(a.reshape(-1))
+
+
+def _units(task: Task, net: nn.Layer, params: Any) -> list[Seen]:
+    relus = paths_of(net, type(nn.relu))
+    limits = {path: low_high for kind, low_high in _LIMITS.items() for path in paths_of(net, kind)}
+    _, residuals = probed(net, {*relus, *limits}).forward(params, task.train.x[:EXAMPLES])
+    found = []
+    for path, y in ((one.path, one.value) for one in seen(residuals)):
+        if path in limits:
+            low, high = limits[path]
+            near = (y < low + NEAR) | (y > high - NEAR)
+            found.append(Seen(f"saturated {short(path)}", near.mean(dtype=jnp.float32)))
+        else:
+            dead = (y == 0).reshape(-1, y.shape[-1]).all(0)
+            found.append(Seen(f"dead {short(path)}", dead.mean(dtype=jnp.float32)))
+    return found

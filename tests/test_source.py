@@ -1,4 +1,4 @@
-"""What can be seen in the source of the library: no autodiff, one contract, sizes, docstrings."""
+"""What can be seen in the source: no autodiff in the library, one contract, sizes, docstrings."""
 
 import ast
 import inspect
@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+import experiments
 import jaxnn
 
 FILES = sorted(pathlib.Path(jaxnn.__file__).parent.glob("**/*.py"))
@@ -15,7 +16,9 @@ AUTODIFF = {
     *("checkpoint", "remat", "fwd_and_bwd"),
 }
 REFERENCES = {"oracle.py", "gradients.py"}  # of the checker: what the rules are judged by
+APPLICATION = sorted(pathlib.Path(experiments.__file__).parent.glob("**/*.py"))
 over_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+over_all_files = pytest.mark.parametrize("path", [*FILES, *APPLICATION], ids=lambda path: path.name)
 
 
 def autodiff_in(source: str) -> set[str]:
@@ -53,7 +56,7 @@ def test_the_search_for_autodiff_finds_it(source):
     assert autodiff_in(source)
 
 
-@over_files
+@over_all_files
 def test_files_and_functions_are_short(path):
     tree = ast.parse(path.read_text())
     assert len(path.read_text().splitlines()) <= 250
@@ -64,7 +67,7 @@ def test_files_and_functions_are_short(path):
             assert lines <= 30, f"{path.name}: {node.name} has {lines} lines"
 
 
-@over_files
+@over_all_files
 def test_modules_public_classes_and_functions_are_documented(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)

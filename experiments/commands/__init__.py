@@ -3,6 +3,8 @@
 COMMANDS = {
     "run": "train the network of CONFIG into a new numbered folder; or show a demo",
     "resume": "go on with an interrupted run, to the same bytes as if it had never stopped",
+    "compare": "what differs between runs: the keys, the results, the curves",
+    "report": "one HTML page about a run",
     "predict": "what a trained network says of new examples",
     "show": "print every key of CONFIG as TOML; saved, it is a config itself",
     "list": "the shipped configs, the demos, and the runs in a folder",

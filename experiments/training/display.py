@@ -65,9 +65,15 @@ class Display:
 
 def note(metrics: dict[str, Any]) -> str:
     """Loss and score of the part that training should be good at."""
+    metrics = numbers(metrics)
     part = next(p for p in ("validation", "test") if f"{p}_loss" in metrics)
     kind = score_of(metrics)
     return f"{part} loss {metrics[f'{part}_loss']:.4f}  {shown(kind, metrics[f'{part}_{kind}'])}"
+
+
+def numbers(metrics: dict[str, Any]) -> dict[str, float]:
+    """With nan and infinity, which JSON writes as text, as the numbers they are."""
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def score_of(metrics: dict[str, Any]) -> str:
@@ -82,6 +88,7 @@ def shown(kind: str, value: float) -> str:
 
 def table(metrics: dict[str, Any]) -> Table:
     """Loss and score of each part."""
+    metrics = numbers(metrics)
     kind = score_of(metrics)
     found = Table("", "loss", {"accuracy": "accuracy", "r2": "R2"}[kind], box=None)
     for part in ("train", "validation", "test"):

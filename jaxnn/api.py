@@ -94,6 +94,7 @@ from jaxnn.schedules import (
     WarmUp,
 )
 from jaxnn.threshold import homogeneous, threshold_unit
+from jaxnn.together import stack, train_epoch_together, unstack
 from jaxnn.training import State, start, train_epoch, train_step
 from jaxnn.transforms import (
     apply_updates,

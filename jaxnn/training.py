@@ -101,7 +101,7 @@ def train_epoch(
     """
     _check_reduction(loss)
     x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
-    order = _check_order(order, len(x))
+    order = check_order(order, len(x))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
     if micro_batches != 1:
@@ -188,7 +188,7 @@ def _check_reduction(loss: Loss) -> None:
         )
 
 
-def _check_order(order: Any, n: int) -> Any:
+def check_order(order: Any, n: int) -> Any:
     inside = True
     if is_concrete(order) and np.size(order):
         inside = np.min(order) >= 0 and np.max(order) < n

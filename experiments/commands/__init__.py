@@ -3,6 +3,7 @@
 COMMANDS = {
     "run": "train the network of CONFIG into a new numbered folder; or show a demo",
     "resume": "go on with an interrupted run, to the same bytes as if it had never stopped",
+    "sweep": "train every cell of a grid of settings and seeds, and rank them",
     "compare": "what differs between runs: the keys, the results, the curves",
     "report": "one HTML page about a run",
     "predict": "what a trained network says of new examples",

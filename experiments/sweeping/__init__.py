@@ -1,0 +1,1 @@
+"""Sweeps: every combination of some settings, trained together where they differ in numbers."""

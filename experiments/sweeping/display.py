@@ -1,0 +1,54 @@
+"""What a sweep says while it trains: a line for each group, nothing in a pipe, or JSON."""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from experiments.training.display import Style, note
+
+
+class Display:
+    """Shows the epochs of the groups as they come."""
+
+    def __init__(self, how: Style) -> None:
+        self.how = how
+        self.console = Console(width=None if how == "live" else 200)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=self.console, disable=how != "live")
+        self._task: Any = None
+
+    def __enter__(self) -> "Display":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def say(self, words: str) -> None:
+        """A line for people."""
+        if self.how in ("live", "quiet"):
+            self.console.print(words, highlight=False, soft_wrap=True)
+
+    def group(self, name: str, done: int, total: int) -> None:
+        """Begin with a group of cells."""
+        self._task = self._bar.add_task(name, total=total, completed=done, note="")
+
+    def epoch(self, lines: dict[str, dict[str, Any]], speed: float) -> None:
+        """Show the metrics of an epoch, by cell, trained at `speed` examples a second."""
+        if self.how == "json":
+            for name, line in lines.items():
+                print(json.dumps({"run": name, **line}), flush=True)
+        shown = ""
+        if lines:
+            numbers = [{k: float(v) for k, v in line.items()} for line in lines.values()]
+            best = min(numbers, key=lambda line: line.get("validation_loss", line["test_loss"]))
+            shown = f"best {note(best)}  {speed:,.0f} examples/s"
+        self._bar.update(self._task, advance=1, note=shown)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments.bench_readings import temporary
+from experiments.bench.method import temporary
 from jaxnn import BatchNorm, Dense, backprop, serial, softmax_cross_entropy
 from jaxnn.accumulation import accumulate
 from jaxnn.readings import (

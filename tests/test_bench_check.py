@@ -187,7 +187,7 @@ def test_the_bench_prints_and_writes_what_it_found(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("bench", "no bench is called '': check, check_cost"),
+        ("bench nothing", "no bench is called 'nothing'"),
         ("bench chekc", "did you mean 'check'?"),
         ("bench check --only mlp_tan", "did you mean 'mlp_tanh'?"),
     ],

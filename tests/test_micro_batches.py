@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments.bench_readings import temporary
+from experiments.bench.method import temporary
 from jaxnn import SGD, Dense, serial, softmax_cross_entropy
 from tests.compare import KEY, assert_trees_close, draw
 

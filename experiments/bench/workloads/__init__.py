@@ -1,0 +1,1 @@
+"""The workloads, one file each with a value `WORKLOAD`; see `experiments.bench`."""

@@ -1,15 +1,19 @@
 """What the READMEs show is what comes out: every example is run, every shown output compared."""
 
 import itertools
+import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
+from experiments.config_file import check
+
 ROOT = pathlib.Path(__file__).parent.parent
+BIN = pathlib.Path(sys.executable).parent
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("[a-z]*/**/README.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -44,23 +48,43 @@ def test_an_example_prints_what_is_shown(path, code, shown):
     assert alike(words(done.stdout), words(shown)), done.stdout
 
 
-def experiment_commands():
+def shells():
+    """{README: [(commands, shown), ...]}, in the order of the page: later ones need earlier."""
+    found = {}
     for path, code, shown in pairs("sh"):
-        command = re.search(r"-m experiments (.*)", code)
-        if command and shown:
-            yield path, shlex.split(command[1]), shown
+        # the first page installs besides, which is for .ci/run
+        code = re.sub(r"^python3 -m venv .*(?=-m experiments)", "python ", code)
+        if shown and not code.startswith("python3 -m venv"):
+            found.setdefault(path, []).append((code, shown))
+    return found
 
 
-@pytest.mark.parametrize(("path", "command", "shown"), list(experiment_commands()))
-def test_a_command_prints_what_is_shown(path, command, shown, tmp_path):
-    out = ["--out", str(tmp_path)] if command[0] == "run" else []
-    call = [sys.executable, "-m", "experiments", *command, *out]
-    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT)
-    printed, wanted = words(done.stdout + done.stderr), words(shown)
-    if done.returncode == 0 and command[0] == "run":  # the last line has the folder and the time
-        printed, wanted = printed.split("\nruns/")[0], wanted.split("\nruns/")[0]
-        printed = printed[: printed.index(str(tmp_path))].strip()
-    assert alike(printed, wanted), printed
+def test_a_config_that_is_shown_is_one():
+    configs = [code for _, code, _ in pairs("toml")]
+    assert configs
+    for code in configs:
+        values = tomllib.loads(code)
+        values.pop("sweep", None)
+        check(values, "README")
+
+
+@pytest.mark.parametrize("path", shells(), ids=str)
+def test_the_commands_of_a_page_print_what_is_shown(path, tmp_path):
+    here = {"PYTHONPATH": str(ROOT), "COLUMNS": "100", "PATH": f"{BIN}:{os.environ['PATH']}"}
+    for code, shown in shells()[path]:
+        done = subprocess.run(
+            ["bash", "-c", f"exec 2>&1\n{code}"],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **here},
+        )
+        assert alike(timeless(done.stdout), timeless(shown)), done.stdout
+
+
+def timeless(text: str) -> str:
+    """Without the seconds that a command took."""
+    return words(re.sub(r"\d+\.\d s\)$", "s)", text, flags=re.MULTILINE))
 
 
 def test_the_commands_of_the_first_page_are_one_line_each():

@@ -9,8 +9,8 @@ from experiments.config_file import load
 from experiments.config_problems import ConfigError
 
 _USAGE = "CONFIG [--out DIR] [--every N] [--json] [--quiet] [--KEY VALUE ...]"
-_ABOUT = """Train the network that CONFIG describes. CONFIG is the name of a shipped config, the path
-of a TOML file, or the name of a demo. Every key of a config can be changed: --train.lr 0.01;
+_ABOUT = """Train the network that CONFIG describes. CONFIG is the name of a shipped config, the
+path of a TOML file, or the name of a demo. Every key of a config can be changed: --train.lr 0.01;
 `run CONFIG --help` lists them."""
 
 

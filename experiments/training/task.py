@@ -48,8 +48,8 @@ def prepare(experiment: Experiment, data: Dataset) -> Task:
     mixing = mixing_layers(net)
     if experiment.train.micro_batches > 1 and mixing:
         raise ConfigError(
-            f"train.micro_batches: expected 1 with {', '.join(mixing)}, which takes a mini-batch as "
-            "a whole"
+            f"train.micro_batches: expected 1 with {', '.join(mixing)}, which takes a mini-batch "
+            "as a whole"
         )
     y, y_test, y_validation = map(targets, (data.y, data.y_test, data.y_validation))
     held = data.x_validation

@@ -23,7 +23,7 @@ class BatchNorm(Layer):
     """Every feature with mean 0 and variance 1 over the mini-batch, then scaled and shifted.
 
         y = scale xhat + shift,   xhat = (x - m) s,   s = (v + eps)^-1/2
-        dx = s (d - mean(d) - xhat mean(d xhat)),     d = scale dy
+        dx = scale s (dy - mean(dy) - xhat mean(dy xhat))
         dscale = sum dy xhat,     dshift = sum dy
 
     Shapes: x and y (batch, ..., n); `ScaleShift` of (n,) each, `()` without `learned`, when y is
@@ -68,8 +68,9 @@ class BatchNorm(Layer):
     def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
         xhat, s, _ = residuals
         rows = tuple(range(dy.ndim - 1))
-        d = params.scale * dy if self.learned else dy
-        dx = s * (d - d.mean(rows) - xhat * (d * xhat).mean(rows))
+        gain, n = params.scale * s if self.learned else s, dy.size // dy.shape[-1]
+        # these sums are dshift and dscale: computed once, and xhat need not be stored for them
+        dx = gain * (dy - dy.sum(rows) / n - xhat * ((xhat * dy).sum(rows) / n))
         return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
 
     def observe(self, residuals: Any) -> Moments:

@@ -115,23 +115,47 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
 
 
 def _from_labels(z: Array, y: Array, smoothing: float) -> tuple[Array, Array]:
-    """(values, deltas) for integer labels, without building a one-hot array."""
-    n = z.shape[-1]
-    at_label = y[..., None] == jnp.arange(n, dtype=y.dtype)
+    """(values, deltas) for integer labels: e^z is computed once, in the array that becomes deltas.
+
+    A one-hot array is not built, nor is one of probabilities.
+    """
+    n, label = z.shape[-1], y[..., None]
     top = z.max(-1, keepdims=True)
-    e = jnp.exp(z - top)
-    total = e.sum(-1, keepdims=True)
-    rest = jnp.where(at_label, 0, e).sum(-1, keepdims=True)
-    deltas = jnp.where(at_label, -rest, e) / total
-    gap = jnp.where(at_label, top - z, 0).sum(-1, keepdims=True)  # top - z_y
+    gap = top - _get(z, label)
+    e = _put(jnp.exp(z - top), label, jnp.zeros((), z.dtype))
+    rest = e.sum(-1, keepdims=True)
+    total = rest + jnp.exp(-gap)
+    inside = (label >= 0) & (label < n)
+    at_label = smoothing * total - rest if smoothing else -rest
+    deltas = _put(e, label, at_label) * jnp.where(inside, 1 / total, jnp.nan)
     values = jnp.where(gap == 0, jnp.log1p(rest), jnp.log(total) + gap)
     if smoothing:
         uniform = jnp.log(total) + (top - z).mean(-1, keepdims=True)
         values = (1 - smoothing) * values + smoothing * uniform
-        deltas = deltas + smoothing * at_label.astype(z.dtype) - smoothing / n
-    inside = (y >= 0) & (y < n)
-    deltas = jnp.where(inside[..., None], deltas, jnp.nan)
-    return jnp.where(inside, values[..., 0], jnp.nan), deltas
+        deltas = deltas - smoothing / n
+    return jnp.where(inside, values, jnp.nan)[..., 0], deltas
+
+
+def _get(a: Array, label: Array) -> Array:
+    """The entry at the label of each row, (*batch, 1)."""
+    if a.shape[-1] < _MANY:
+        return jnp.where(_at(a, label), a, 0).sum(-1, keepdims=True)
+    return jnp.take_along_axis(a, label, -1)
+
+
+def _put(a: Array, label: Array, value: Array) -> Array:
+    """a with `value` at the label of each row."""
+    if a.shape[-1] < _MANY:
+        return jnp.where(_at(a, label), value, a)
+    value = jnp.broadcast_to(value, label.shape)
+    return jnp.put_along_axis(a, label, value, axis=-1, inplace=False)
+
+
+def _at(a: Array, label: Array) -> Array:
+    return label == jnp.arange(a.shape[-1], dtype=label.dtype)
+
+
+_MANY = 256  # classes; fewer are compared with the label, which XLA fuses with what stands around
 
 
 def _from_distribution(z: Array, q: Array) -> tuple[Array, Array]:
@@ -170,9 +194,11 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
         z = outputs
         check_alike(self, z, y)
         t, w = y.astype(z.dtype), self.positive_weight
-        values = (1 - t) * jax.nn.softplus(z) + w * t * jax.nn.softplus(-z)
-        deltas = (1 - t) * jax.nn.sigmoid(z) - w * t * jax.nn.sigmoid(-z)
-        return values.sum(-1), deltas
+        u, above = jnp.exp(-jnp.abs(z)), z >= 0  # one exponential for all, which cannot overflow
+        small = jnp.log1p(u)
+        values = (1 - t) * (jnp.maximum(z, 0) + small) + w * t * (jnp.maximum(-z, 0) + small)
+        deltas = (1 - t) * jnp.where(above, 1, u) - w * t * jnp.where(above, u, 1)
+        return values.sum(-1), deltas / (1 + u)
 
     def bend(self, outputs: Any, y: Any, v: Any) -> Array:
         return self._curvature(outputs, y) * v

@@ -1,0 +1,183 @@
+"""A training step of a network of many equal layers: 256 times 128 units and tanh.
+
+Unrolled, every layer is code of its own, which takes long to compile. In a scan all layers are one
+piece of code over stacked parameters, and what backward needs is kept in stacked arrays. Softmax
+cross-entropy, plain gradient descent, weights after Glorot.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+import jaxnn as nn
+from experiments.bench.method import Program, races
+from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
+from experiments.beside_autodiff import by_logsumexp
+
+WIDTH, BATCH, DEPTH, RATE = 128, 32, 256, 1e-3
+LAYER = nn.serial(nn.Dense(WIDTH), nn.tanh)
+OURS, STACKED = "jaxnn, unrolled", "jaxnn's layers in a scan"
+BY_GRAD, BY_GRAD_STACKED = "jax.grad, unrolled", "jax.grad of a scan"
+
+
+class Inputs(NamedTuple):
+    """w (depth, width, width), b (depth, width), x (batch, width), labels y (batch,)."""
+
+    w: Any
+    b: Any
+    x: Any
+    y: Any
+
+
+def draw(depth: int) -> Callable[[Any], Inputs]:
+    """Labels that mean nothing, one for each unit of the last layer."""
+
+    def drawn(rng: Any) -> Inputs:
+        w = rng.normal(size=(depth, WIDTH, WIDTH)) / np.sqrt(WIDTH)
+        x, y = rng.normal(size=(BATCH, WIDTH)), rng.integers(0, WIDTH, BATCH)
+        b = np.zeros((depth, WIDTH), np.float32)
+        return Inputs(w.astype(np.float32), b, x.astype(np.float32), y.astype(np.int32))
+
+    return drawn
+
+
+def records(inputs: Inputs) -> tuple[Any, ...]:
+    """The parameters, a record for each layer."""
+    return tuple(nn.Affine(*map(jnp.asarray, pair)) for pair in zip(*inputs[:2], strict=True))
+
+
+def stack(inputs: Inputs) -> nn.Affine:
+    """The parameters, one record with a first axis for the layers."""
+    return nn.Affine(jnp.array(inputs.w), jnp.array(inputs.b))
+
+
+def unrolled(inputs: Inputs) -> Program:
+    """`jaxnn.train_step` of `serial`."""
+    layers = LAYER.layers * len(inputs.w)
+    net, optimizer = nn.serial(*layers), nn.SGD(RATE)
+    params = tuple(part for record in records(inputs) for part in (record, ()))
+    state = nn.State(params, optimizer.init(params))
+    x, y = jnp.asarray(inputs.x), jnp.asarray(inputs.y)
+
+    def step(state: Any, x: Any, y: Any) -> Any:
+        return nn.train_step(net, nn.softmax_cross_entropy, optimizer, state, x, y)
+
+    return Program(step, state, x, y, carry=True)
+
+
+def stacked(inputs: Inputs) -> Program:
+    """Forward and backward of the very layers in two scans, written out. The weights' gradients
+    are contracted behind the second one, all at once: it leaves the errors."""
+
+    def step(params: Any, x: Any, y: Any) -> Any:
+        def forward(x: Any, p: Any) -> Any:
+            y, _ = LAYER.forward((p, ()), x)
+            return y, x
+
+        out, acts = lax.scan(forward, x, params)
+        values, deltas = nn.softmax_cross_entropy(out, y)
+
+        def backward(carry: Any, layer: Any) -> Any:
+            d, a = carry
+            (w, _), before = layer
+            dz, _ = nn.tanh.backward((), a, d, nn.gradient)
+            return (dz @ w.T, before), dz
+
+        _, dz = lax.scan(backward, (deltas / len(x), out), (params, acts), reverse=True)
+        grads = nn.Affine(jnp.einsum("lbi,lbo->lio", acts, dz), dz.sum(1))
+        return descend(params, grads), values.mean()
+
+    return start(step, stack(inputs), inputs)
+
+
+def descend(params: Any, grads: Any) -> Any:
+    """Plain gradient descent."""
+    return jax.tree.map(lambda p, g: p - RATE * g, params, grads)
+
+
+def start(step: Callable[..., Any], params: Any, inputs: Inputs) -> Program:
+    """The step from these parameters on."""
+    return Program(step, params, jnp.asarray(inputs.x), jnp.asarray(inputs.y), carry=True)
+
+
+def hidden(x: Any, record: Any) -> Any:
+    """A layer, as a JAX user writes it."""
+    w, b = record
+    return jnp.tanh(x @ w + b)
+
+
+def in_a_loop(params: Any, x: Any) -> Any:
+    """All layers in a Python loop."""
+    for record in params:
+        x = hidden(x, record)
+    return x
+
+
+def in_a_scan(params: Any, x: Any) -> Any:
+    """All layers in a scan."""
+    return lax.scan(lambda x, record: (hidden(x, record), None), x, params)[0]
+
+
+def autodiff(network: Any, arrange: Callable[[Inputs], Any]) -> Callable[[Inputs], Program]:
+    """A step with `jax.value_and_grad`, with the loss in the form that suits autodiff best."""
+
+    def step(params: Any, x: Any, y: Any) -> Any:
+        value, grads = jax.value_and_grad(lambda p: by_logsumexp(network(p, x), y))(params)
+        return descend(params, grads), value
+
+    return lambda inputs: start(step, arrange(inputs), inputs)
+
+
+def change(result: Any, inputs: Inputs) -> list[np.ndarray]:
+    """How the step changed the parameters, stacked."""
+    params = getattr(result[0], "params", result[0])
+    leaves = jax.tree.leaves(params)
+    if len(leaves) > 2:  # w and b of each layer in turn
+        leaves = [np.stack(leaves[0::2]), np.stack(leaves[1::2])]
+    return [np.asarray(new) - old for new, old in zip(leaves, inputs[:2], strict=True)]
+
+
+def title(depth: int) -> str:
+    """As in 256 layers of 128, batch 32."""
+    return f"{depth} layers of {WIDTH}, batch {BATCH}"
+
+
+def cases(quick: bool) -> Iterator[Case]:
+    """One depth."""
+    depth = 32 if quick else DEPTH
+    found = (
+        Contender(STACKED, "ours", stacked, change),
+        Contender(OURS, "ours", unrolled, change),
+        Contender(BY_GRAD, "idiomatic", autodiff(in_a_loop, records), change),
+        Contender(BY_GRAD_STACKED, "strongest", autodiff(in_a_scan, stack), change),
+    )
+    yield Case(title(depth), draw(depth), found, 0.02, (BATCH, "examples/s"))
+
+
+def speed(beside: str) -> Callable[[Found], float | None]:
+    """Our scan beside that."""
+    return lambda found: found.speed(title(DEPTH), STACKED, beside)
+
+
+def share(key: str, beside: str) -> Callable[[Found], float | None]:
+    """A figure of our scan, that of the other being 1."""
+    case = title(DEPTH)
+    return lambda found: ratio(found.figure(case, STACKED, key), found.figure(case, beside, key))
+
+
+WORKLOAD = Workload(
+    "a very deep network",
+    "How to train a hundred layers and more that are alike: in a scan. Unrolled, our backward and "
+    "jax.grad are the same program, for XLA.",
+    races(cases),
+    (
+        Goal(3, "256 layers: beside jax.grad, unrolled", ">= 1.6", speed(BY_GRAD)),
+        Goal(3, "256 layers: beside jax.grad of a scan", ">= 1.3", speed(BY_GRAD_STACKED)),
+        Goal(3, "compiling, unrolled being 1", "<= 0.5", share("compile CPU s", BY_GRAD)),
+        Goal(3, "memory, jax.grad of a scan being 1", "<= 0.65", share("temp MB", BY_GRAD_STACKED)),
+    ),
+)

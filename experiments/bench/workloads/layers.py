@@ -1,0 +1,250 @@
+"""Every layer alone, forward and backward: by hand, by autodiff in two forms, and by torch.
+
+Autodiff gets the layer as a JAX user writes it, and once more in the form that differentiates best
+among those we know: one that keeps less, or shares more between the two passes.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+import jaxnn as nn
+from experiments.bench import passes, sparse_rows
+from experiments.bench.method import races
+from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
+
+WIDE, SQUARE = (512, 2048), (1024, 512)
+EPS = nn.BatchNorm().eps
+
+
+class Row(NamedTuple):
+    """A layer, the shape of x, the two forms for autodiff, `f(params, x, key)`, the second None
+    where nothing better is known, torch's, the number of different ids in x, and the `answer`."""
+
+    layer: nn.Layer
+    shape: tuple[int, ...]
+    idiomatic: Callable[..., Any]
+    strongest: Callable[..., Any] | None
+    torch: Callable[..., Any]
+    ids: int = 0
+    answer: Callable[[Any, Any], Any] = passes.arrays
+
+
+def plain(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of x alone."""
+    return lambda params, x, key: function(x)
+
+
+def functional(name: str, **options: Any) -> Callable[..., Any]:
+    """The function of that name in `torch.nn.functional`, of x alone."""
+    return lambda torch, params, x: getattr(torch.nn.functional, name)(x, **options)
+
+
+def batch_norm(params: Any, x: Any, key: Any) -> Any:
+    """As in the paper."""
+    xhat = (x - x.mean(0)) / jnp.sqrt(x.var(0) + EPS)
+    return params.scale * xhat + params.shift
+
+
+def folded_batch_norm(params: Any, x: Any, key: Any) -> Any:
+    """As one affine map of x, its scale and shift computed once a feature."""
+    m = x.mean(0)
+    s = params.scale * lax.rsqrt(jnp.square(x - m).mean(0) + EPS)
+    return x * s + (params.shift - m * s)
+
+
+def dropout(rate: float) -> Callable[..., Any]:
+    """A mask by `jax.random.bernoulli`."""
+
+    def function(params: Any, x: Any, key: Any) -> Any:
+        m = jax.random.bernoulli(key, 1 - rate, x.shape)
+        return jnp.where(m, x / (1 - rate), 0)
+
+    return function
+
+
+def dropout_by_bytes(rate: float) -> Callable[..., Any]:
+    """A byte for each entry: four from each word that is drawn, the rate in steps of 1/256."""
+
+    def function(params: Any, x: Any, key: Any) -> Any:
+        words = jax.random.bits(key, (x.size // 4,), jnp.uint32)
+        m = lax.bitcast_convert_type(words, jnp.uint8).reshape(x.shape) < round(256 * (1 - rate))
+        return jnp.where(m, x / (1 - rate), 0)
+
+    return function
+
+
+def dropconnect(rate: float) -> Callable[..., Any]:
+    """The same mask on a weight."""
+    return lambda params, x, key: x @ dropout(rate)((), params.w, key) + params.b
+
+
+def stable_softplus(x: Any) -> Any:
+    """log(1 + e^x) without logaddexp and what that does about infinities."""
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
+def activations() -> Iterator[Row]:
+    """One by one. The derivative of several comes out of y already, in JAX too."""
+    for layer, idiomatic, strongest, name, options in (
+        (nn.sigmoid, lambda x: 1 / (1 + jnp.exp(-x)), jax.nn.sigmoid, "sigmoid", {}),
+        (nn.tanh, jnp.tanh, None, "tanh", {}),
+        (nn.relu, lambda x: jnp.maximum(x, 0), jax.nn.relu, "relu", {}),
+        (nn.leaky_relu, jax.nn.leaky_relu, lambda x: jnp.maximum(x, 0.01 * x), "leaky_relu", {}),
+        (nn.softplus, jax.nn.softplus, stable_softplus, "softplus", {}),
+        (nn.elu, jax.nn.elu, None, "elu", {}),
+        (nn.gelu, lambda x: jax.nn.gelu(x, approximate=False), exact_gelu, "gelu", {}),
+        (nn.silu, jax.nn.silu, None, "silu", {}),
+        (nn.softmax, jax.nn.softmax, None, "softmax", {"dim": -1}),
+    ):
+        better = plain(strongest) if strongest else None
+        shape = (2048, 1024) if layer is nn.softmax else WIDE
+        yield Row(layer, shape, plain(idiomatic), better, functional(name, **options))
+
+
+def exact_gelu(x: Any) -> Any:
+    """By erf, whose derivative is a single exponential."""
+    return 0.5 * x * (1 + lax.erf(x / math.sqrt(2)))
+
+
+def others() -> Iterator[Row]:
+    """With parameters."""
+    yield Row(
+        nn.Dense(512),
+        (256, 512),
+        lambda p, x, key: x @ p.w + p.b,
+        None,
+        lambda torch, p, x: torch.addmm(p[1], x, p[0]),
+    )
+    yield Row(
+        nn.BatchNorm(),
+        SQUARE,
+        batch_norm,
+        folded_batch_norm,
+        lambda torch, p, x: torch.nn.functional.batch_norm(x, None, None, *p, True, 0.0, EPS),
+    )
+    yield Row(
+        nn.Rescale(),
+        SQUARE,
+        lambda p, x, key: p.scale * x + p.shift,
+        None,
+        lambda torch, p, x: p[0] * x + p[1],
+    )
+
+
+def random() -> Iterator[Row]:
+    """Those with a mask."""
+    for rate in (0.5, 0.4):
+        yield Row(
+            nn.Dropout(rate),
+            (256, 2048),
+            dropout(rate),
+            dropout_by_bytes(rate),
+            functional("dropout", p=rate),
+            answer=passes.masked(rate),
+        )
+    yield Row(
+        nn.DropConnect(512, drop_rate=0.5),
+        (256, 512),
+        dropconnect(0.5),
+        None,
+        lambda torch, p, x: x @ torch.nn.functional.dropout(p[0], 0.5) + p[1],
+        answer=passes.masked_weight(0.5),
+    )
+
+
+def lookups() -> Iterator[Row]:
+    """The layers that read ids; here the gradient of the table is dense."""
+    yield Row(
+        nn.Embedding(1000, 256),
+        (4096,),
+        lambda p, x, key: p.rows[x],
+        lambda p, x, key: p.rows.at[x].get(mode="promise_in_bounds"),
+        lambda torch, p, x: torch.nn.functional.embedding(x, p[0]),
+        ids=1000,
+    )
+    yield Row(
+        nn.OneHot(1000),
+        (4096,),
+        lambda p, x, key: jax.nn.one_hot(x, 1000),
+        lambda p, x, key: (x[:, None] == jnp.arange(1000, dtype=x.dtype)).astype(jnp.float32),
+        lambda torch, p, x: torch.nn.functional.one_hot(x.long(), 1000).float(),
+        ids=1000,
+    )
+
+
+def combined() -> Iterator[Row]:
+    """Layers around layers."""
+    yield Row(
+        nn.Skip(nn.tanh),
+        WIDE,
+        lambda p, x, key: x + jnp.tanh(x),
+        None,
+        lambda torch, p, x: x + torch.tanh(x),
+    )
+    yield Row(
+        nn.Parallel((nn.relu, nn.tanh), "concat"),
+        WIDE,
+        lambda p, x, key: jnp.concatenate([jax.nn.relu(x), jnp.tanh(x)], -1),
+        None,
+        lambda torch, p, x: torch.cat([torch.relu(x), torch.tanh(x)], -1),
+    )
+
+
+def title(row: Row) -> str:
+    """As in BatchNorm(), 1024 x 512."""
+    return f"{row.layer!r}, {' x '.join(map(str, row.shape))}"
+
+
+def race(row: Row) -> Case:
+    """A row as a case."""
+    found = [
+        Contender("jaxnn", "ours", passes.by_hand(row.layer), row.answer),
+        Contender("jax.vjp", "idiomatic", passes.by_autodiff(row.idiomatic), row.answer),
+    ]
+    if row.strongest is not None:
+        best = passes.by_autodiff(row.strongest)
+        found.append(Contender("jax.vjp, best form", "strongest", best, row.answer))
+    found.append(Contender("torch, eager", "peer", passes.by_torch(row.torch), row.answer, "torch"))
+    # fractions that random masks keep differ, here by 0.01 at most
+    tolerance = 1e-3 if row.answer is passes.arrays else 0.05
+    return Case(title(row), passes.draw(row.layer, row.shape, row.ids), found, tolerance)
+
+
+def cases(quick: bool) -> Iterator[Case]:
+    """All layers; with a batch of 64 if quick."""
+    for rows in (others(), random(), activations(), lookups(), combined()):
+        for row in rows:
+            yield race(row._replace(shape=(64, *row.shape[1:])) if quick else row)
+    yield sparse_rows.case(quick)
+
+
+def speed(layer: nn.Layer, shape: str) -> Callable[[Found], float | None]:
+    """Ours beside the idiomatic `jax.vjp`."""
+    return lambda found: found.speed(f"{layer!r}, {shape}", "ours", "idiomatic")
+
+
+def share_of_memory(found: Found) -> float | None:
+    """Our temporary memory of batch-norm, that of `jax.vjp` being 1."""
+    case, key = f"{nn.BatchNorm()!r}, 1024 x 512", "temp MB"
+    return ratio(found.figure(case, "ours", key), found.figure(case, "idiomatic", key))
+
+
+WORKLOAD = Workload(
+    "every layer alone",
+    "What a layer costs beside the matrix products. By hand it keeps less and passes over its "
+    "arrays less often; where JAX has a rule by hand of its own, as for sigmoid, there is little "
+    "to win.",
+    races(cases),
+    (
+        Goal(7, "batch-norm: beside jax.vjp", ">= 3", speed(nn.BatchNorm(), "1024 x 512")),
+        Goal(7, "batch-norm: temporary memory, jax.vjp being 1", "<= 0.02", share_of_memory),
+        Goal(9, "dropout at 0.4: beside bernoulli", ">= 2.5", speed(nn.Dropout(0.4), "256 x 2048")),
+        Goal(9, "dropout at 0.5: beside bernoulli", ">= 8", speed(nn.Dropout(0.5), "256 x 2048")),
+        *sparse_rows.GOALS,
+    ),
+)

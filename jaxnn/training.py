@@ -189,6 +189,7 @@ def _check_reduction(loss: Loss) -> None:
 
 
 def check_order(order: Any, n: int) -> Any:
+    """The rows as an array. Raises ValueError unless they are row numbers (n,) in [0, n)."""
     inside = True
     if is_concrete(order) and np.size(order):
         inside = np.min(order) >= 0 and np.max(order) < n

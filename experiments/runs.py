@@ -51,11 +51,17 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a line, which is in the file when this returns, and return it as it will be read."""
+    def append(self, values: Mapping[str, Any], *, durable: bool = False) -> dict[str, Any]:
+        """Add a line, which is in the file when this returns, and return it as it will be read.
+
+        A durable one stays even if the power goes, which takes the disk a moment.
+        """
         plain = _plain(values)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(plain, allow_nan=False) + "\n")
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         return plain
 
     def read(self) -> list[dict[str, Any]]:

@@ -182,6 +182,11 @@ def test_a_damaged_checkpoint_is_refused_and_kept(
     assert (begun / "metrics.jsonl").read_bytes() == lines
 
 
+def test_metrics_that_lack_an_epoch_are_refused(begun: Path, capsys: pytest.CaptureFixture[str]):
+    (begun / "metrics.jsonl").write_text("")
+    assert "a line for each of the 1 epochs" in refused(["resume", begun], 2, capsys)
+
+
 def test_a_foreign_checkpoint_is_refused(begun: Path, capsys: pytest.CaptureFixture[str]):
     (begun / "parameters.safetensors").rename(begun / "checkpoint.safetensors")
     said = refused(["resume", begun], 2, capsys)

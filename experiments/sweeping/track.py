@@ -60,7 +60,7 @@ class Track:
         if histograms:
             self._lines("histograms").append({"epoch": epoch.number, **histograms})
         self._lines("times").append({"epoch": epoch.number, "seconds": epoch.seconds})
-        line = self._lines("metrics").append(found)
+        line = self._lines("metrics").append(found, durable=True)
         self._values.append(self._watched(line))
         return line
 

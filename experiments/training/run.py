@@ -101,9 +101,17 @@ def _begin(this: _Run) -> tuple[nn.State, list[dict[str, Any]]]:
 
 
 def _lines(folder: Path, epoch: int) -> list[dict[str, Any]]:
+    """The metrics up to an epoch. Lines of later ones go, once it is sure that none is missing."""
+    path = folder / "metrics.jsonl"
+    there = sum(line["epoch"] <= epoch for line in Lines(path).read())
+    if there != epoch:
+        raise ConfigError(
+            f"{path}: expected a line for each of the {epoch} epochs of the checkpoint, got "
+            f"{there}; put the lines back, or start a new run"
+        )
     for name in ("times", "histograms"):
         Lines(folder / f"{name}.jsonl").keep(epoch)
-    return Lines(folder / "metrics.jsonl").keep(epoch)
+    return Lines(path).keep(epoch)
 
 
 def _load(this: _Run, name: str, like: nn.State) -> Checkpoint:
@@ -155,7 +163,7 @@ def _record(this: _Run, epoch: Epoch, events: Events) -> dict[str, Any]:
         Lines(this.folder / "histograms.jsonl").append({"epoch": epoch.number, **histograms})
     times = {"epoch": epoch.number, "seconds": epoch.seconds}
     Lines(this.folder / "times.jsonl").append(times)
-    return Lines(this.folder / "metrics.jsonl").append(found)
+    return Lines(this.folder / "metrics.jsonl").append(found, durable=True)
 
 
 def _keep(this: _Run, epoch: Epoch, values: list[float], now: bool) -> None:

@@ -59,9 +59,14 @@ def test_most_causes_are_named():
     assert sum(starred) >= tally.CAUSES * len(starred)
 
 
+@pytest.mark.parametrize(
+    "dtypes",
+    [JUDGED, pytest.param(tuple(d for d in DTYPES if d not in JUDGED), marks=pytest.mark.slow)],
+    ids=["wide", "narrow"],
+)
 @over_models
-def test_right_code_raises_no_alarm(model):
-    for found in alarms(model, tuple(range(20)), DTYPES):
+def test_right_code_raises_no_alarm(model, dtypes):
+    for found in alarms(model, tuple(range(20)), dtypes):
         assert not found.bad, found.report
 
 

@@ -118,9 +118,10 @@ def test_a_run_goes_on_where_the_one_before_it_left_the_generators():
 
 @with_data
 def test_a_nudged_start_makes_another_run_that_stays_near():
-    nudged = curves(itertools.islice(follow(RUNS["regularized"], nudged=True), 1))
-    found, _ = first_epochs("regularized", 1)
-    assert 0 < cost_difference(nudged, found)[0] < 1e-11
+    nudged = curves(itertools.islice(follow(RUNS["regularized"], nudged=True), 3))
+    found, _ = first_epochs("regularized", 3)
+    # of three epochs, because a difference of one rounding can vanish from the sum of one
+    assert 0 < cost_difference(nudged, found).max() < 1e-11
 
 
 @with_data

@@ -35,12 +35,12 @@ from experiments.__main__ import main
 left = int(sys.argv.pop(1))
 
 def counted(write):
-    def killed_before(*arguments):
+    def killed_before(*arguments, **options):
         global left
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return write(*arguments)
+        return write(*arguments, **options)
     return killed_before
 
 runs.write_whole, runs.Lines.append = counted(runs.write_whole), counted(runs.Lines.append)

@@ -8,7 +8,6 @@ import sys
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 Style = Literal["live", "quiet", "json", "silent"]
@@ -27,28 +26,24 @@ class Display:
     def __init__(self, how: Style, name: str, done: int, total: int) -> None:
         self._how = how
         self.console = Console(width=None if how == "live" else 100)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-        )
-        self._bar = Progress(*columns, console=self.console, disable=how != "live")
-        self._task = self._bar.add_task(name, total=total, completed=done, note="")
+        self._bar: Any = bar(self.console, name, done, total) if how == "live" else None
 
     def __enter__(self) -> "Display":
-        self._bar.start()
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
 
     def epoch(self, metrics: dict[str, Any], speed: float) -> None:
         """Show the metrics of an epoch, trained at `speed` examples a second."""
         if self._how == "json":
             print(json.dumps({**metrics, "examples_per_second": round(speed)}), flush=True)
-        self._bar.update(self._task, advance=1, note=f"{note(metrics)}  {speed:,.0f} examples/s")
+        if self._bar:
+            shown = f"{note(metrics)}  {speed:,.0f} examples/s"
+            self._bar.update(self._bar.task_ids[0], advance=1, note=shown)
 
     def end(self, metrics: dict[str, Any], folder: Any, seconds: float, words: str = "") -> None:
         """Show the table of the last or best epoch, and where everything lies."""
@@ -61,6 +56,28 @@ class Display:
         if words:
             self.console.print(words, highlight=False)
         self.console.print(f"{folder}  ({seconds:.1f} s)", highlight=False, soft_wrap=True)
+
+
+def bar(console: Console, name: str, done: int, total: int) -> Any:
+    """A line with the epochs done, a note, and the time left."""
+    from rich.progress import (  # here, because a pipe has no use for it
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    found = Progress(*columns, console=console)
+    found.add_task(name, total=total, completed=done, note="")
+    return found
 
 
 def note(metrics: dict[str, Any]) -> str:

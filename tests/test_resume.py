@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,7 @@ def begun(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> P
     return tmp_path / "0001-all"
 
 
-def refused(words: list[object], status: int, capsys: pytest.CaptureFixture[str]) -> str:
+def refused(words: Sequence[object], status: int, capsys: pytest.CaptureFixture[str]) -> str:
     assert main([str(word) for word in words]) == status
     said = capsys.readouterr()
     assert said.out == ""

@@ -153,7 +153,6 @@ def targets(experiment: Experiment, net: nn.Layer, data: Dataset) -> Callable[[A
 
 
 def output_shape(net: nn.Layer, data: Dataset) -> tuple[int, ...]:
-    """The shape of the outputs for one example."""
-    key, x = jax.random.key(0), data.x[:2]
-    params = net.init(key, x)  # not traced: that would draw by programs of their own
-    return jax.eval_shape(lambda x: net.forward(params, x, key)[0], x).shape[1:]
+    """The shape of the outputs for one example; nothing is computed."""
+    key = jax.random.key(0)
+    return jax.eval_shape(lambda x: net.forward(net.init(key, x), x, key)[0], data.x[:2]).shape[1:]

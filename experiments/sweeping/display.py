@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from experiments.training.display import Style, note
+from experiments.training.display import Style, note, numbers, progress
 
 
 class Display:
@@ -15,22 +14,17 @@ class Display:
     def __init__(self, how: Style) -> None:
         self.how = how
         self.console = Console(width=None if how == "live" else 200)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-        )
-        self._bar = Progress(*columns, console=self.console, disable=how != "live")
+        self._bar = progress(self.console) if how == "live" else None
         self._task: Any = None
 
     def __enter__(self) -> "Display":
-        self._bar.start()
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
 
     def say(self, words: str) -> None:
         """A line for people."""
@@ -39,16 +33,23 @@ class Display:
 
     def group(self, name: str, done: int, total: int) -> None:
         """Begin with a group of cells."""
-        self._task = self._bar.add_task(name, total=total, completed=done, note="")
+        if self._bar:
+            self._task = self._bar.add_task(name, total=total, completed=done, note="")
 
     def epoch(self, lines: dict[str, dict[str, Any]], speed: float) -> None:
         """Show the metrics of an epoch, by cell, trained at `speed` examples a second."""
         if self.how == "json":
             for name, line in lines.items():
                 print(json.dumps({"run": name, **line}), flush=True)
-        shown = ""
-        if lines:
-            numbers = [{k: float(v) for k, v in line.items()} for line in lines.values()]
-            best = min(numbers, key=lambda line: line.get("validation_loss", line["test_loss"]))
-            shown = f"best {note(best)}  {speed:,.0f} examples/s"
-        self._bar.update(self._task, advance=1, note=shown)
+        if self._bar:
+            self._bar.update(self._task, advance=1, note=_best(lines, speed))
+
+
+def _best(lines: dict[str, dict[str, Any]], speed: float) -> str:
+    if not lines:
+        return ""
+    best = min(
+        map(numbers, lines.values()),
+        key=lambda line: line.get("validation_loss", line["test_loss"]),
+    )
+    return f"best {note(best)}  {speed:,.0f} examples/s"

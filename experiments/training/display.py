@@ -5,10 +5,13 @@ At the end there is a table; a run from Python is silent then, too.
 
 import json
 import sys
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Style = Literal["live", "quiet", "json", "silent"]
 
@@ -26,7 +29,9 @@ class Display:
     def __init__(self, how: Style, name: str, done: int, total: int) -> None:
         self._how = how
         self.console = Console(width=None if how == "live" else 100)
-        self._bar: Any = bar(self.console, name, done, total) if how == "live" else None
+        self._bar = progress(self.console) if how == "live" else None
+        if self._bar:
+            self._bar.add_task(name, total=total, completed=done, note="")
 
     def __enter__(self) -> "Display":
         if self._bar:
@@ -58,8 +63,8 @@ class Display:
         self.console.print(f"{folder}  ({seconds:.1f} s)", highlight=False, soft_wrap=True)
 
 
-def bar(console: Console, name: str, done: int, total: int) -> Any:
-    """A line with the epochs done, a note, and the time left."""
+def progress(console: Console) -> "Progress":
+    """Lines, one for each task, with the epochs done, a note, and the time left."""
     from rich.progress import (  # here, because a pipe has no use for it
         BarColumn,
         MofNCompleteColumn,
@@ -75,9 +80,7 @@ def bar(console: Console, name: str, done: int, total: int) -> Any:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    found = Progress(*columns, console=console)
-    found.add_task(name, total=total, completed=done, note="")
-    return found
+    return Progress(*columns, console=console)
 
 
 def note(metrics: dict[str, Any]) -> str:

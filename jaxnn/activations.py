@@ -3,15 +3,14 @@
 `relu` is a value, and so is `leaky_relu`; one with a parameter is called with it, as in
 `leaky_relu(0.1)`. Shapes: x and y (*any,), of a floating dtype, which is kept; x of integers
 raises TypeError. The derivative is taken from the output y where that is possible, so that the
-residual is an array the next layer holds anyway.
+residual is an array the next layer holds anyway. The smooth relatives of `relu` are in
+`jaxnn.rectifiers`.
 """
 
-import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import erfc
 
 from jaxnn.checks import check_floating
 from jaxnn.elementwise import Activation
@@ -119,92 +118,6 @@ class LeakyReLU(Activation, name="leaky_relu"):
         return jnp.where(x > 0, dy, self.slope * dy), ()
 
 
-class Softplus(Activation, name="softplus"):
-    """y = log(1 + e^x), dx = sigmoid(x) dy = (1 - e^-y) dy. Residuals: y.
-
-    Source: Dugas et al. 2001, eq. 8.
-    """
-
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_floating(self, x)
-        y = jax.nn.softplus(x)
-        return y, y
-
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        y = residuals
-        return -jnp.expm1(-y) * dy, ()
-
-    def second(self, residuals: Any) -> Any:
-        return -jnp.expm1(-residuals) * jnp.exp(-residuals)
-
-
-class ELU(Activation, name="elu"):
-    """y = x where x > 0, else alpha (e^x - 1); dx = dy, or (y + alpha) dy: at x = 0, alpha dy.
-
-    Residuals: x and y. Source: Clevert, Unterthiner and Hochreiter 2016, eqs. 15 and 16.
-    """
-
-    alpha: float = 1.0
-
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_floating(self, x)
-        below = jnp.where(x > 0, 0, x)  # e^x of a large x would overflow in the branch not taken
-        y = jnp.where(x > 0, x, self.alpha * jnp.expm1(below))
-        return y, (x, y)
-
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        x, y = residuals
-        return jnp.where(x > 0, dy, (y + self.alpha) * dy), ()
-
-    def second(self, residuals: Any) -> Any:
-        x, y = residuals
-        return jnp.where(x > 0, 0, y + self.alpha)
-
-
-class GELU(Activation, name="gelu"):
-    """y = x Phi(x), dx = (Phi(x) + x phi(x)) dy, for the normal distribution Phi, density phi.
-
-    Exact, without the tanh approximation. Residuals: x. Source: Hendrycks and Gimpel 2016, eq. 1.
-    """
-
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_floating(self, x)
-        return x * _normal_cdf(x), x
-
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        x = residuals
-        density = jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-        return (_normal_cdf(x) + x * density) * dy, ()
-
-    def second(self, residuals: Any) -> Any:
-        x = residuals
-        return (2 - x * x) * jnp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-
-
-def _normal_cdf(x: Any) -> Any:
-    return 0.5 * erfc(-x / math.sqrt(2))
-
-
-class SiLU(Activation, name="silu"):
-    """y = x s with s = sigmoid(x), dx = s (1 + x (1 - s)) dy. Residuals: x.
-
-    Source: Elfwing, Uchibe and Doya 2018, eqs. 3 and 5.
-    """
-
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        check_floating(self, x)
-        return x * jax.nn.sigmoid(x), x
-
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        x = residuals
-        s = jax.nn.sigmoid(x)
-        return s * (1 + x * (1 - s)) * dy, ()
-
-    def second(self, residuals: Any) -> Any:
-        x, s = residuals, jax.nn.sigmoid(residuals)
-        return s * (1 - s) * (2 + x * (1 - 2 * s))
-
-
 class Softmax(Activation, name="softmax"):
     """y_i = e^x_i / sum_j e^x_j over the last axis, dx = y (dy - <y, dy>). Residuals: y.
 
@@ -242,8 +155,4 @@ sigmoid = Sigmoid()
 tanh = Tanh()
 relu = ReLU()
 leaky_relu = LeakyReLU()
-softplus = Softplus()
-elu = ELU()
-gelu = GELU()
-silu = SiLU()
 softmax = Softmax()

@@ -1,19 +1,7 @@
 """The public names of the library, which `import jaxnn` offers as its own."""
 
 from jaxnn.accumulation import accumulate
-from jaxnn.activations import (
-    elu,
-    gelu,
-    leaky_relu,
-    linear,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    step,
-    tanh,
-)
+from jaxnn.activations import leaky_relu, linear, relu, sigmoid, softmax, step, tanh
 from jaxnn.averaging import Averaged, averaged
 from jaxnn.backpropagation import backprop
 from jaxnn.backward_rules import (
@@ -84,6 +72,7 @@ from jaxnn.readings import (
     variance,
     weighted,
 )
+from jaxnn.rectifiers import elu, gelu, silu, softplus
 from jaxnn.reshape import Flatten, Pixels
 from jaxnn.schedules import (
     ConstantRate,

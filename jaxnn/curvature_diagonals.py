@@ -15,9 +15,11 @@ import jax.numpy as jnp
 
 from jaxnn.backpropagation import prepare
 from jaxnn.curvature_roots import check_unmixed, n_columns, random_signs, root_column, unit
+from jaxnn.factors import Factor, Outer, Scaled, Sum
 from jaxnn.layer import Layer, curved_layers
 from jaxnn.losses import Loss
 from jaxnn.readings import second_moment
+from jaxnn.readings.reading import over, wide
 
 
 class Sampled(NamedTuple):
@@ -89,12 +91,28 @@ def hessian_diagonal(
 
 @jax.jit
 def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any) -> Any:
-    squares, outputs = _squares(net, loss, params, x, y, key, weights)
+    columns, outputs = _columns(net, loss, params, x, y, key, weights)
+
+    def squares(v: Any) -> Any:
+        def of(factor: Factor) -> Any:
+            return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
+
+        return over(Factor, of, columns(unit(v, outputs)))
+
+    def moment(factor: Factor, total: Any) -> Any:
+        return second_moment(factor.replace(d=jnp.sqrt(total))) if _apart(factor) else total
 
     def add(total: Any, v: Any) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, squares(unit(v, outputs))), None
+        return jax.tree.map(jnp.add, total, squares(v)), None
 
-    return jax.lax.scan(add, _zeros(squares, outputs), jnp.arange(n_columns(outputs)))[0]
+    total = jax.lax.scan(add, _zeros(squares, jnp.int32(0)), jnp.arange(n_columns(outputs)))[0]
+    return over(Factor, moment, columns(unit(0, outputs)), total)
+
+
+def _apart(factor: Factor) -> bool:
+    """Whether G(d)^2 is linear in d^2, so that columns can be added up before any product: at one
+    position, where no sum stands inside the square."""
+    return type(factor) in (Outer, Sum, Scaled) and factor.d.ndim == 2
 
 
 @partial(jax.jit, static_argnames="samples")
@@ -110,7 +128,10 @@ def _sampled(
     *,
     samples: int,
 ) -> Sampled:
-    squares, outputs = _squares(net, loss, params, x, y, key, weights)
+    columns, outputs = _columns(net, loss, params, x, y, key, weights)
+
+    def squares(u: Any) -> Any:
+        return over(Factor, second_moment, columns(u))
 
     def add(moments: Any, sample: Any) -> tuple[Any, None]:
         (k, own), (mean, spread) = sample, moments
@@ -127,19 +148,20 @@ def _sampled(
     return Sampled(mean, jax.tree.map(lambda s: jnp.sqrt(share * s), spread))
 
 
-def _squares(
+def _columns(
     net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any
 ) -> tuple[Callable[[Any], Any], Any]:
-    """(squares, outputs) with squares(u) = sum_n c_n (J_n^T S_n u_n)^2, a tree like params."""
+    """(columns, outputs), columns(u) a tree like params with the factors of sqrt(c_n) J_n^T S_n u_n
+    in it."""
     outputs, residuals = net.forward(params, x, key)
 
-    def squares(u: Any) -> Any:
+    def columns(u: Any) -> Any:
         s = root_column(loss, outputs, y, weights, u)
-        return net.backward(params, residuals, s, second_moment)[1]
+        return net.backward(params, residuals, s, lambda factor: factor)[1]
 
-    return squares, outputs
+    return columns, outputs
 
 
-def _zeros(squares: Callable[[Any], Any], outputs: Any) -> Any:
-    like = jax.eval_shape(squares, outputs)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+def _zeros(squares: Callable[[Any], Any], like: Any) -> Any:
+    shapes = jax.eval_shape(squares, like)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

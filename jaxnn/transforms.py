@@ -101,7 +101,7 @@ class Foreign(Static):
 def as_argument(transformation: Any) -> Any:
     """The transformation itself if its leaves are numbers and arrays, else wrapped as structure."""
     leaves = jax.tree.leaves(transformation)
-    own = all(isinstance(leaf, (int, float, np.ndarray, jax.Array)) for leaf in leaves)
+    own = all(isinstance(leaf, (int, float, np.number, np.ndarray, jax.Array)) for leaf in leaves)
     return transformation if own else Foreign(transformation)
 
 

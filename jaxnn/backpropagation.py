@@ -1,6 +1,7 @@
 """Backpropagation: the forward sweep, the loss, the backward sweep, and what is read from it."""
 
 import math
+import weakref
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.checks import check_examples, is_concrete
+from jaxnn.checks import as_array, check_examples, is_concrete
 from jaxnn.factors import Factor, along_batch
 from jaxnn.layer import Layer, mixing_layers
 from jaxnn.losses import Loss
@@ -141,7 +142,7 @@ def prepare(
     """x, y and weights as arrays, once they are known to fit together and the targets to mean
     something. What shapes alone can tell, the network and the loss find out for themselves."""
     given = y
-    x, y = jnp.asarray(x), jnp.asarray(y)
+    x, y = as_array(x), as_array(y)
     check_examples(x)
     if y.ndim < 1 or len(y) != len(x):
         raise ValueError(
@@ -150,8 +151,22 @@ def prepare(
     if weights is not None:
         weights = _check_weights(weights, len(x))
     if is_concrete(given):
-        loss.check_targets(np.asarray(given), output_shape(net, params, x, key).shape[-1])
+        _check_targets(net, loss, params, x, given, key)
     return x, y, weights
+
+
+_trusted: dict[int, tuple[Any, Any]] = {}  # by the id of targets: a reference, and whose they are
+
+
+def _check_targets(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> None:
+    """Look at the values of y; once is enough for an array of JAX, which nobody can change."""
+    whose, place = (net, loss, x.shape), id(y)
+    known = _trusted.get(place)
+    if known is not None and known[0]() is y and known[1] == whose:
+        return
+    loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])
+    if isinstance(y, jax.Array):
+        _trusted[place] = weakref.ref(y, lambda _: _trusted.pop(place, None)), whose
 
 
 def _check_weights(weights: Any, n: int) -> Any:

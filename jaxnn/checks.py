@@ -127,6 +127,11 @@ def check_same_tree(name: str, tree: Any, like_name: str, like: Any) -> None:
             )
 
 
+def as_array(x: Any) -> Any:
+    """x as an array of JAX; one that is one already costs nothing."""
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
 def is_concrete(x: Any) -> bool:
     """Whether the values of x can be looked at now, without waiting for another device."""
     if isinstance(x, Tracer):

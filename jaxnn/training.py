@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnn.accumulation import check_parts, sweep_parts
 from jaxnn.backpropagation import prepare, sweep
-from jaxnn.checks import is_concrete
+from jaxnn.checks import as_array, is_concrete
 from jaxnn.inference import Statistics, no_statistics, running
 from jaxnn.layer import Layer
 from jaxnn.losses import Loss
@@ -193,7 +193,7 @@ def check_order(order: Any, n: int) -> Any:
     inside = True
     if is_concrete(order) and np.size(order):
         inside = np.min(order) >= 0 and np.max(order) < n
-    order = jnp.asarray(order)
+    order = as_array(order)
     if order.ndim != 1 or not order.size or not jnp.issubdtype(order.dtype, jnp.integer):
         raise ValueError(f"expected order (n,) of row numbers, got {order.dtype} {order.shape}")
     if not inside:

@@ -20,7 +20,7 @@ from jaxnn.losses import Loss
 from jaxnn.training import State, check_order, train_epoch
 from jaxnn.transforms import Transformation, as_argument
 
-_CACHE = 2**21  # bytes of states that a group of models goes through in a step
+_CACHE = 3 * 2**18  # bytes of states that a group goes through in a step, and as many of gradients
 
 
 def stack(items: Any) -> Any:
@@ -92,14 +92,12 @@ def train_epoch_together(
     and in the same way `freeze`. The old states are donated. Arguments and errors are otherwise
     those of `train_epoch`; ValueError besides for stacks of different lengths.
 
-    On a CPU the models go in groups of 16, or fewer where their states take more than 2 MB: beyond
-    that they would push each other out of the caches, so that 784-392-196-10 goes one by one and
-    gains nothing. Where the first dense layer stands in series, a group multiplies a mini-batch
-    that it shares by all its weights in one product, see `jaxnn.columns`. Measured with 32 models
-    784-30-10 at batch 10, on one core: 2.3 to 2.6 times as fast as `train_epoch` model by model,
-    1.7 to 1.8 times with orders of their own; `jax.vmap` of `train_epoch` is 0.6 and 1.4 times.
-    An optimizer from elsewhere may look at the shape of a weight and leaves it as it is, in
-    smaller groups. Keys of the kind rbg are used one by one. Other devices take all models at once.
+    On a CPU the models go in groups of 16, or fewer where their states take more than 768 kB, half
+    of that with orders of their own: beyond that they and their gradients would push each other out
+    of the caches. Where the first dense layer stands in series, a group multiplies a mini-batch
+    that it shares by all its weights in one product, see `jaxnn.columns`; elsewhere only models of
+    a few kB go in groups, the others one by one. So do those with keys of the kind rbg. Other
+    devices take all models at once. What it is worth: `python -m experiments bench many_models`.
     """
     n_models = _count(states)
     if keys is not None and jnp.shape(keys)[:1] != (n_models,):
@@ -123,7 +121,11 @@ def _train_together(
 ) -> tuple[State, Any]:
     net, loss, x, y, weights, momentum = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
-    group = _group(states, keys, wide=path is not None)
+    if path is None:
+        room = _CACHE // 16  # vmap copies weights
+    else:
+        room = _CACHE if order.ndim == 1 else _CACHE // 2
+    group = _group(states, keys, room)
 
     def train(model: Any) -> tuple[State, Any]:
         optimizer, penalty, state, rows, key = model
@@ -141,15 +143,15 @@ def _train_together(
     return jax.lax.map(train, models, batch_size=group)
 
 
-def _group(states: State, keys: Any, wide: bool) -> int | None:
-    """How many models make each step at the same time; None for one model after another."""
+def _group(states: State, keys: Any, room: int) -> int | None:
+    """How many models make each step at the same time, their states in so many bytes of a cache;
+    None for one model after another."""
     if keys is not None and "rbg" in str(jax.random.key_impl(keys)):
         return None  # such a key draws other numbers beside others than it does alone
     n_models = _count(states)
     if jax.default_backend() != "cpu":
         return n_models
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(states)) // n_models
-    room = _CACHE if wide else _CACHE // 16  # no wide product: vmap copies weights
     most = min(16, room // max(size, 1))
     if most < 2:
         return None

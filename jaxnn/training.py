@@ -10,6 +10,7 @@ import numpy as np
 from jaxnn.accumulation import check_parts, sweep_parts
 from jaxnn.backpropagation import prepare, sweep
 from jaxnn.checks import as_array, is_concrete
+from jaxnn.columns import arranged
 from jaxnn.inference import Statistics, no_statistics, running
 from jaxnn.layer import Layer
 from jaxnn.losses import Loss
@@ -157,17 +158,20 @@ def _train_epoch(
         return _step(plan, state, x[rows], y[rows], k, w, micro_batches)
 
     full, rest = divmod(len(order), batch_size)
+    size = batch_size // micro_batches
+    net, turn = arranged(plan.net, plan.optimizer, plan.penalty, state.params, size, full)
+    plan, state = plan._replace(net=net), turn(state)
     keys = None if key is None else jax.random.split(key, full + 1)
     rows = order[: full * batch_size].reshape(full, batch_size)
     state, values = jax.lax.scan(step, state, (rows, None if keys is None else keys[:full]))
     total = values.sum() * batch_size
     if rest:
         last = order[full * batch_size :]
-        rows, w, parts = _in_parts(last, weights, batch_size // micro_batches)
+        rows, w, parts = _in_parts(last, weights, size)
         k = None if keys is None else keys[full]
         state, value = _step(plan, state, x[rows], y[rows], k, w, parts)
         total = total + value * rest
-    return state, total / len(order)
+    return turn(state), total / len(order)
 
 
 def _in_parts(rows: Any, weights: Any, size: int) -> tuple[Any, Any, int]:

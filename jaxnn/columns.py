@@ -30,7 +30,9 @@ from jaxnn.penalties import Penalty
 from jaxnn.transforms import Chain, clip_by_global_norm, clip_by_value, soft_threshold
 
 _REGISTER = 16  # float32 numbers in 64 bytes, a vector register and a cache line
-_STEPS = 8  # an epoch of fewer is not worth turning a weight round
+# to turn a weight round makes a program larger, and takes as long as some steps: for an epoch of
+# fewer steps, or of fewer multiplications in the layer, the rows stay as they are
+_STEPS, _WORK = 8, 1e8
 _ANY_SHAPE = (
     *(SGD, AdaGrad, RMSProp, Adam, AdamW),
     *(clip_by_global_norm, clip_by_value, soft_threshold),
@@ -86,11 +88,12 @@ def arranged(
     """`by_columns` of the first dense layer, where it pays and the optimizer and the penalty
     allow for it; else the network as it is."""
     path = first_dense(net)
-    allowed = jax.default_backend() == "cpu" and steps >= _STEPS
-    if path is None or not allowed or not any_shape(transformation, penalty):
-        return net, lambda tree: tree
-    w = dict(map(_by_name, tree_leaves_with_path(params)))[f"{path}.w"]
-    return by_columns(net, path, params) if pays(*w.shape, batch) else (net, lambda tree: tree)
+    if path is not None and jax.default_backend() == "cpu" and any_shape(transformation, penalty):
+        w = dict(map(_by_name, tree_leaves_with_path(params)))[f"{path}.w"]
+        long = steps >= _STEPS and steps * batch * w.size >= _WORK
+        if long and pays(*w.shape, batch):
+            return by_columns(net, path, params)
+    return net, lambda tree: tree
 
 
 def by_columns(net: Layer, path: str, params: Any) -> tuple[Layer, Callable[[Any], Any]]:

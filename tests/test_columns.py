@@ -51,6 +51,7 @@ def turned(monkeypatch):
         return original(net, path, params)
 
     monkeypatch.setattr(columns, "by_columns", noted)
+    monkeypatch.setattr(columns, "_WORK", 100)
     training._train_epoch.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
     return found
 
@@ -114,17 +115,29 @@ def test_it_pays_for_short_rows_and_for_ragged_ones():
     assert not columns.pays(784, 1, 10)
 
 
-def test_an_epoch_can_be_differentiated_by_those_who_want_to():
+def test_short_epochs_stay_as_they_are(turned, monkeypatch):
+    monkeypatch.setattr(columns, "_WORK", N * 40 * 7)
+    x, y = data()
+    x = x.astype(jnp.float32)
+    for repeated in (1, 2):  # the smaller last mini-batch does not count
+        state = nn.start(NETWORKS[0], nn.SGD(0.1), jax.random.key(0), x)
+        given = NETWORKS[0], softmax_cross_entropy, nn.SGD(0.1), state, x, y
+        nn.train_epoch(*given, np.tile(np.arange(N), repeated), batch_size=BATCH)
+        assert len(turned) == repeated - 1
+
+
+def test_an_epoch_can_be_differentiated_by_those_who_want_to(turned):
     x, y = data()
     net = NETWORKS[0]
 
-    def objective(rate):
+    def objective(rate: Any) -> Any:
         state = nn.start(net, nn.SGD(0.1), jax.random.key(0), x.astype(jnp.float32))
         given = net, softmax_cross_entropy, nn.SGD(rate), state, x.astype(jnp.float32), y
         return nn.train_epoch(*given, jnp.arange(N), batch_size=BATCH)[1]
 
     slope = (objective(0.101) - objective(0.099)) / 0.002
     assert float(jax.grad(objective)(0.1)) == pytest.approx(float(slope), rel=1e-2)
+    assert turned
 
 
 def test_a_rate_of_numpy_is_a_number_like_any_other(turned):

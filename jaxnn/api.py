@@ -20,7 +20,7 @@ from jaxnn.curvature_diagonals import Sampled, ggn_diagonal, hessian_diagonal, s
 from jaxnn.dense import Dense
 from jaxnn.dropout import DropConnect, Dropout
 from jaxnn.embedding import Embedding, OneHot
-from jaxnn.factors import Factor, Formed, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.factors import Factor, Formed, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
 from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
 from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
 from jaxnn.feedback_networks import Alignment, alignment, with_rule
@@ -73,6 +73,7 @@ from jaxnn.readings import (
     weighted,
 )
 from jaxnn.rectifiers import elu, gelu, silu, softplus
+from jaxnn.repeat import Repeat
 from jaxnn.reshape import Flatten, Pixels
 from jaxnn.schedules import (
     ConstantRate,

@@ -173,3 +173,29 @@ class Tied(Factor):
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
         arrays, builds = zip(*(part.rows() for part in self.parts), strict=True)
         return arrays, lambda some: Tied(tuple(b(s) for b, s in zip(builds, some, strict=True)))
+
+
+class Stacked(Factor):
+    """The factors of n equal layers as one: dw[l] = the gradient of layer l, (n, *shape of w).
+
+    `layers` is the factor of one of them, each of its arrays with a first axis of n.
+    """
+
+    layers: Any
+
+    def contract(self, c: Any = 1.0) -> Array:
+        return jax.vmap(lambda layer: layer.contract(c))(self.layers)
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays = jax.vmap(lambda layer: layer.rows()[0])(self.layers)
+
+        def build(some: Any) -> "Stacked":
+            rebuilt = jax.vmap(lambda layer, rows: layer.rows()[1](rows))
+            return Stacked(rebuilt(self.layers, _swapped(some)))
+
+        return _swapped(arrays), build
+
+
+def _swapped(arrays: Any) -> Any:
+    """The first two axes, layers and examples, exchanged."""
+    return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), arrays)

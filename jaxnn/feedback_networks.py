@@ -11,10 +11,11 @@ from jaxnn.backward_rules import BackwardRule, Passage, WithBackward
 from jaxnn.dense import Dense
 from jaxnn.feedback import Transport, still
 from jaxnn.feedback_direct import DirectFeedbackAlignment
-from jaxnn.layer import Layer, Read, inner_layers, map_innermost
+from jaxnn.layer import Layer, Read, every_layer, inner_layers, map_innermost
 from jaxnn.losses import Loss
 from jaxnn.parameters import weights
 from jaxnn.readings import gradient
+from jaxnn.repeat import Repeat
 
 
 def with_rule(net: Layer, rule: BackwardRule, kind: type | tuple[type, ...] = Dense) -> Layer:
@@ -24,17 +25,19 @@ def with_rule(net: Layer, rule: BackwardRule, kind: type | tuple[type, ...] = De
         = serial(Dense(1000), sigmoid, WithBackward(Dense(10), FeedbackAlignment()))
 
     A layer below which nothing learns is left alone by the rules that go back at other weights:
-    nobody would hear of them. A direct rule is for the network as a whole, `WithBackward(net,
-    rule)`. Raises ValueError where no layer is left to take the rule.
+    nobody would hear of them. In a `Repeat` all layers take the rule: there is one below each but
+    the first. A direct rule is for the network as a whole, `WithBackward(net, rule)`. Raises
+    ValueError where no layer is left to take the rule.
     """
     if isinstance(rule, DirectFeedbackAlignment):
         return WithBackward(net, rule)
+    repeats = [(path, layer) for path, layer in every_layer(net) if isinstance(layer, Repeat)]
+    stacked = {path for place, repeat in repeats for path, _ in every_layer(repeat, place)}
     learns_below = False
 
     def change(path: str, layer: Layer) -> Layer:
         nonlocal learns_below
-        del path
-        heard = learns_below or not isinstance(rule, Transport)
+        heard = learns_below or path in stacked or not isinstance(rule, Transport)
         learns_below = learns_below or type(layer).init is not Layer.init
         return WithBackward(layer, rule) if heard and isinstance(layer, kind) else layer
 
@@ -70,8 +73,15 @@ def alignment(
     """`Alignment` by the path of each weight, for a mini-batch; arguments and errors of `backprop`.
 
     Below 90 degrees a step along the rule's gradient goes downhill. Both sweeps see the same
-    parameters, key and, for rules that draw, the same draw. Source: Lillicrap et al. 2016.
+    parameters, key and, for rules that draw, the same draw. Raises ValueError for a rule inside a
+    `Repeat`. Source: Lillicrap et al. 2016.
     """
+    for path, layer in every_layer(net):
+        if isinstance(layer, Repeat) and _has_rule(layer):
+            raise ValueError(
+                f"alignment: expected backward rules outside of a Repeat, got {path} {layer!r}; "
+                "take serial of its layers"
+            )
     x, y, _ = prepare(net, loss, params, x, y, key, None)
     paths = [path for path, _ in tree_flatten_with_path(params)[0] if _counts(path)]
     found = _alignment(net, loss, params, x, y, key)
@@ -152,6 +162,10 @@ def _by_backprop(net: Layer) -> Layer:
     if isinstance(net, WithBackward):
         changes["rule"] = _Backprop(net.rule)
     return net.replace(**changes)
+
+
+def _has_rule(net: Layer) -> bool:
+    return any(isinstance(layer, WithBackward) for _, layer in every_layer(net))
 
 
 def _counts(path: tuple[Any, ...]) -> bool:

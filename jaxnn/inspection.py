@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxnn.layer import Layer, Read, map_innermost
 from jaxnn.parameters import count_parameters
+from jaxnn.repeat import Repeat
 
 
 class Row(NamedTuple):
@@ -41,7 +42,8 @@ class Summary(NamedTuple):
 
 
 def summary(net: Layer, x: Any) -> Summary:
-    """One row for each innermost layer, in the order of the forward sweep, for inputs like x.
+    """One row for each innermost layer, in the order of the forward sweep, for inputs like x; one
+    for all layers of a `Repeat`.
 
     x is an array or a `jax.ShapeDtypeStruct`; its first axis is the batch the bytes are counted
     for. Nothing is computed: the network runs on shapes alone. Paths are those of the parameters.
@@ -51,7 +53,11 @@ def summary(net: Layer, x: Any) -> Summary:
 
     def forward(x: Any) -> Any:
         key = jax.random.key(0)
-        watched = map_innermost(lambda path, layer: _Watch(layer, _Log(path, rows, seen)), net)
+
+        def watch(path: str, layer: Layer) -> Layer:
+            return _Watch(layer, _Log(path, rows, seen))
+
+        watched = map_innermost(watch, net, whole=Repeat)
         return watched.forward(net.init(key, x), x, key)
 
     jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype))

@@ -145,18 +145,22 @@ def innermost(net: Layer) -> Iterator[tuple[str, Layer]]:
     return ((path, layer) for path, layer in every_layer(net) if not inner_layers(layer))
 
 
-def map_innermost(change: Callable[[str, Layer], Layer], net: Layer, path: str = "") -> Layer:
-    """The same network with every innermost layer replaced by `change(path, layer)`."""
+def map_innermost(
+    change: Callable[[str, Layer], Layer], net: Layer, path: str = "", *, whole: Any = ()
+) -> Layer:
+    """The same network with every innermost layer replaced by `change(path, layer)`; one of a kind
+    in `whole` counts as innermost, whatever it holds."""
     inner = inner_layers(net)
-    if not inner:
+    if not inner or isinstance(net, whole):
         return change(path, net)
     changes: dict[str, Any] = {}
     for name, value in inner.items():
         if isinstance(value, Layer):
-            changes[name] = map_innermost(change, value, path)
+            changes[name] = map_innermost(change, value, path, whole=whole)
         else:
             changes[name] = tuple(
-                map_innermost(change, layer, f"{path}[{i}]") for i, layer in enumerate(value)
+                map_innermost(change, layer, f"{path}[{i}]", whole=whole)
+                for i, layer in enumerate(value)
             )
     return net.replace(**changes)
 

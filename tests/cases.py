@@ -22,6 +22,7 @@ from jaxnn import (
     OneHot,
     Parallel,
     Pixels,
+    Repeat,
     Rescale,
     Skip,
     serial,
@@ -94,6 +95,9 @@ PUBLIC = [
     Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
     Case(Parallel((Dense(7), serial(Dense(3), nn.tanh)), "concat"), (2, 3, 5)),
     Case(Parallel((Dense(7), serial(nn.tanh, Dense(7))), "sum"), (3, 5)),
+    Case(Repeat(serial(Dense(5), nn.tanh), 3), (2, 7, 5)),
+    Case(Repeat(serial(DropConnect(5, drop_rate=0.4), nn.relu, Dropout(0.4)), 2), (3, 5)),
+    Case(Repeat(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)), 3), (7, 5)),
     # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
     Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),

@@ -74,6 +74,7 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((16, 24, 96), lambda: nn.BatchNorm()),
     ((64, 96), lambda: nn.Rescale()),
     ((64, 96), lambda: nn.Skip(nn.serial(nn.Dense(96), nn.tanh))),
+    ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
     ((64, 96), lambda: nn.Parallel((nn.Dense(32), nn.tanh), "concat")),
     ((64, 96), lambda: nn.MixedPrecision(nn.serial(nn.Dense(128), nn.relu))),
     ((64, 96), lambda: nn.WithBackward(nn.step, nn.StraightThrough())),
@@ -99,10 +100,12 @@ def programs() -> Iterator[Program]:
     for name in NETWORKS:
         yield Program(f"train_step {name}", lambda name=name: training(name, None))
         yield Program(f"train_epoch {name}", lambda name=name: training(name, 3))
+    yield Program("train_epoch 784-30-10, by columns", lambda: training("784-30-10", 140))
     yield Program("train_epoch_together", together)
     yield Program("evaluate", evaluation)
     for name in READINGS:
         yield Program(f"backprop {name}", lambda name=name: reading(name))
+    yield Program("ggn_diagonal", diagonal)
     for shape, make in LAYERS:
         x = np.full(shape, 0.5, np.float32)
         yield Program(_named(make(), x), lambda make=make, x=x: layer(make(), x))
@@ -150,6 +153,12 @@ def reading(name: str) -> Call:
     params = filled(jax.eval_shape(net.init, key(), x))
     args = net, nn.softmax_cross_entropy, params, x, y
     return Call(nn.backprop, args, {"read": READINGS[name]()})
+
+
+def diagonal() -> Call:
+    """The diagonal of the Gauss-Newton matrix, at batch 32."""
+    call = reading("gradient")
+    return Call(nn.ggn_diagonal, call.args)
 
 
 def layer(one: nn.Layer, x: Any) -> Call:

@@ -1,7 +1,8 @@
 """The layer at fault: every layer of a network checked alone, at the input that reached it.
 
 The last layer comes first, as going backward does. The first one whose own backward pass is wrong
-is where the fault is; a combinator is at fault only if every layer in it is right.
+is where the fault is; a combinator is at fault only if every layer in it is right. Of the equal
+layers of a `Repeat` the first stands for all.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ from jaxnn.check.verify import verify
 from jaxnn.layer import Layer, inner_layers
 from jaxnn.losses import Loss
 from jaxnn.readings import gradient
+from jaxnn.repeat import Repeat
 
 
 class Visit(NamedTuple):
@@ -42,6 +44,18 @@ class Watched(Layer):
         return found
 
 
+class FirstOf(Layer):
+    """A `Repeat` that shows its first layer: what happens in a scan cannot be written down."""
+
+    repeat: Repeat
+    first: Layer
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        """Those of the repeat, with the first layer called besides."""
+        self.first.forward(*self.repeat.first(params, x, key))
+        return self.repeat.forward(params, x, key)
+
+
 def visits(net: Layer, params: Any, x: Any, key: Any) -> tuple[list[Visit], Any]:
     """The calls of innermost layers from the last to the first, then those of the combinators from
     the inside out; and the output."""
@@ -53,6 +67,8 @@ def visits(net: Layer, params: Any, x: Any, key: Any) -> tuple[list[Visit], Any]
 
 def watch(layer: Layer, log: list[Visit], path: str = "") -> Layer:
     """The same network with each of its layers watched."""
+    if isinstance(layer, Repeat):
+        return Watched(path, layer, FirstOf(layer, watch(layer.layer, log, path)), log)
     changes: dict[str, Any] = {}
     for name, value in inner_layers(layer).items():
         if isinstance(value, Layer):

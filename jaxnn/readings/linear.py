@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Sum, Tied
+from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.reading import Reading, over, wide
 
@@ -129,6 +129,11 @@ def _masked(factor: Masked, v: Any) -> Any:
 @_along.register
 def _tied(factor: Tied, v: Any) -> Any:
     return sum(_along(part, v) for part in factor.parts)
+
+
+@_along.register
+def _stacked(factor: Stacked, v: Any) -> Any:
+    return jax.lax.map(lambda layer: _along(*layer), (factor.layers, v)).sum(0)
 
 
 gradient = Gradient()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows
+from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked
 from jaxnn.readings.blocks import sum_blocks
 from jaxnn.readings.products import HIGHEST
 from jaxnn.readings.reading import Reading, over, wide
@@ -105,6 +105,11 @@ def _masked_squares(factor: Masked) -> Any:
     return factor.mask * factor.mask * _squares(factor.part)
 
 
+@_squares.register
+def _stacked_squares(factor: Stacked) -> Any:
+    return jax.lax.map(_squares, factor.layers)
+
+
 @singledispatch
 def _spread(factor: Factor, p: Any) -> tuple[Any, Any]:
     """(mean, variance) of G(d[n]) under the weights p, (batch,), of sum 1."""
@@ -155,6 +160,11 @@ def _rows_spread(factor: Rows, p: Any) -> tuple[Any, Any]:
 def _masked_spread(factor: Masked, p: Any) -> tuple[Any, Any]:
     mean, variance = _spread(factor.part, p)
     return factor.mask * mean, factor.mask * factor.mask * variance
+
+
+@_spread.register
+def _stacked_spread(factor: Stacked, p: Any) -> tuple[Any, Any]:
+    return jax.lax.map(lambda layer: _spread(layer, p), factor.layers)
 
 
 def _centred(x: Any, p: Any) -> tuple[Any, Any]:

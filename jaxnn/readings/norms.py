@@ -3,9 +3,10 @@
 from functools import singledispatch
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Tied
+from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked, Tied
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.products import HIGHEST, paired
 from jaxnn.readings.reading import Reading, wide
@@ -21,6 +22,7 @@ class SquaredNorms(Reading):
         Outer, T positions    <A A^T, D D^T>  ("gram") or |A^T D|^2  ("each")
         Rows                  the sum over the distinct ids of |sum of their d|^2
         Tied                  sum_i |G_i|^2 + 2 sum_(i<j) <G_i, G_j>
+        Stacked               the sum over the layers
 
     `total` adds the parameters up: the squared norms of whole gradients. Other factors form their
     gradients, a block of examples at a time. "auto" takes the Gram form of an Outer where
@@ -94,6 +96,11 @@ def _tied(factor: Tied, form: Form) -> Any:
     own = sum(_norms(part, form) for part in parts)
     cross = sum(paired(f, g) for i, f in enumerate(parts) for g in parts[:i])
     return jnp.maximum(own + 2 * cross, 0)
+
+
+@_norms.register
+def _stacked(factor: Stacked, form: Form) -> Any:
+    return jax.lax.map(lambda layer: _norms(layer, form), factor.layers).sum(0)
 
 
 squared_norms = SquaredNorms()

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Tied
+from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked, Tied
 
 HIGHEST = "highest"
 
@@ -46,8 +46,11 @@ def paired(f: Factor, g: Factor) -> Any:
 def crossed(f: Factor, g: Factor) -> Any:
     """<G_f(d[n]), G_g(d[m])> for each n and m, (n, m), of two batches.
 
-    In whichever form needs less memory: (n + m) gradients, or 2 n m matrices over positions.
+    In whichever form needs less memory: (n + m) gradients, or 2 n m matrices over positions; of
+    layers that are stacked one after the other.
     """
+    if isinstance(f, Stacked) and isinstance(g, Stacked):
+        return jax.lax.map(lambda layer: crossed(*layer), (f.layers, g.layers)).sum(0)
     (fs, build_f), (gs, build_g) = f.rows(), g.rows()
     if _forming_is_smaller(f, g):
         left, right = f.each(), g.each()

@@ -1,0 +1,340 @@
+"""n equal layers as one scan, beside the same layers in a row."""
+
+# Some arguments here are wrong on purpose.
+# pyright: reportArgumentType=false
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
+from jaxnn.activations import Tanh
+from jaxnn.backpropagation import sweep
+from jaxnn.check import check_layer
+from jaxnn.inference import Statistics
+from jaxnn.layer import mixing_layers
+from jaxnn.repeat import _without
+from tests.compare import KEY, assert_trees_close, draw
+from tests.private_layers import LayerNorm
+
+N = 3
+LAYERS = [
+    serial(Dense(5), nn.tanh),
+    serial(Dense(7), nn.relu, Dense(5), nn.tanh),
+    serial(nn.DropConnect(5, drop_rate=0.4), nn.silu, Dropout(0.3)),
+    nn.Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)),
+    nn.Parallel((Dense(2), serial(nn.tanh, Dense(3))), "concat"),
+    nn.MixedPrecision(serial(Dense(5), nn.tanh), "float64"),
+    nn.WithBackward(Dense(5), nn.FeedbackAlignment()),
+    serial(LayerNorm(), Dense(5)),
+    Repeat(serial(Dense(5), nn.sigmoid), 2),
+    nn.tanh,
+]
+# half the time to compile; what is computed stays the same
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+x64 = pytest.mark.usefixtures("x64")
+over_layers = pytest.mark.parametrize("layer", LAYERS, ids=repr)
+
+
+def stacked(trees):
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def around(middle):
+    """A network with the layers between two others."""
+    return serial(Dense(5), middle, Dense(3))
+
+
+def setting(layer, shape=(6, 2, 5)):
+    """(x, y, params of `Repeat`, params of `serial`)."""
+    x = draw(jnp.zeros(shape), 1)
+    first, *inner, last = (
+        draw(jax.eval_shape(one.init, KEY, x), seed)
+        for seed, one in enumerate((Dense(5), *[layer] * N, Dense(3)))
+    )
+    y = np.random.default_rng(0).integers(0, 3, shape[:-1])
+    return x, y, (first, stacked(inner), last), (first, tuple(inner), last)
+
+
+def both(layer, call):
+    """What `call(net, params, x, y)` gives for `Repeat`, and for `serial` put together alike."""
+    x, y, repeated, in_a_row = setting(layer)
+
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def run(repeated, in_a_row, x, y):
+        found = call(around(Repeat(layer, N)), repeated, x, y)
+        return found, call(around(serial(*[layer] * N)), in_a_row, x, y)
+
+    return run(repeated, in_a_row, x, y)
+
+
+def joined(tree, join=stacked):
+    """A tree like the parameters of `serial`, as one like those of `Repeat`."""
+    return (tree[0], join(tree[1]), tree[2])
+
+
+@x64
+@over_layers
+def test_it_is_what_n_layers_in_a_row_are(layer):
+    def call(net, params, x, y):
+        outputs, residuals = net.forward(params, x, KEY)
+        given = net, nn.softmax_cross_entropy, params, x, y, KEY
+        dx, _ = net.backward(params, residuals, outputs, nn.gradient)
+        return outputs, dx, nn.backprop(*given, weights=np.arange(1.0, 7.0))
+
+    (outputs, dx, (value, grads)), wanted = both(layer, call)
+    expected = (*wanted[:2], (wanted[2][0], joined(wanted[2][1])))
+    assert_trees_close((outputs, dx, (value, grads)), expected, rtol=1e-12)
+
+
+SUMMED = {  # of n layers: one number for each example, or pair of examples
+    "squared_norms": nn.squared_norms,
+    "gram norms": nn.SquaredNorms("gram"),
+    "formed norms": nn.SquaredNorms("each"),
+    "gram": nn.gram,
+}
+ENTRIES = {  # for each entry of a parameter
+    "gradient": nn.gradient,
+    "weighted": nn.weighted(np.arange(6.0)),
+    "second_moment": nn.second_moment,
+    "variance": nn.variance,
+    "clipped": nn.clipped(0.3),
+    "automatic": nn.clipped(0.3, "automatic"),
+}
+
+
+@x64
+@pytest.mark.parametrize("layer", [a for a in LAYERS if not mixing_layers(a)], ids=repr)
+def test_every_reading_is_that_of_n_layers_in_a_row(layer):
+    def call(net, params, x, y):
+        asked = (*SUMMED.values(), *ENTRIES.values(), nn.per_example, nn.noise_scale)
+        asked = (*asked, nn.directional(params))
+        return nn.backprop(net, nn.softmax_cross_entropy, params, x, y, KEY, read=asked)[1]
+
+    found, wanted = both(layer, call)
+    sums = lambda trees: jax.tree.map(lambda *leaves: sum(leaves), *trees)  # noqa: E731
+    examples = lambda trees: jax.tree.map(lambda *leaves: jnp.stack(leaves, 1), *trees)  # noqa: E731
+    joins = [*[sums] * len(SUMMED), *[stacked] * len(ENTRIES), examples, None, sums]
+    for got, want, join in zip(found, wanted, joins, strict=True):
+        assert_trees_close(got, want if join is None else joined(want, join), rtol=1e-11)
+
+
+@x64
+def test_a_large_batch_is_read_a_block_at_a_time(monkeypatch):
+    layer = LAYERS[1]
+    read = (nn.SquaredNorms("each"), nn.squared_norms, nn.second_moment, nn.variance)
+
+    def given(net, params, x, y):
+        loss = nn.softmax_cross_entropy.replace(reduction="sum")
+        return sweep(net, loss, params, x, y, None, None, read)[1]
+
+    whole, _ = both(layer, given)
+    monkeypatch.setattr("jaxnn.readings.blocks.LIMIT", 300)
+    assert_trees_close(both(layer, given)[0], whole, rtol=1e-12)
+
+
+@x64
+@pytest.mark.parametrize("product", [nn.hvp, nn.gnvp])
+@pytest.mark.parametrize("layer", LAYERS[:3] + LAYERS[4:6] + LAYERS[8:], ids=repr)
+@pytest.mark.parametrize("alone", [False, True], ids=["", "first"])
+def test_products_with_the_curvature_are_those_of_n_layers(layer, product, alone):
+    x, y, repeated, in_a_row = setting(layer)
+    nets = around(Repeat(layer, N)), around(serial(*[layer] * N))
+    if alone:  # nothing moves below it
+        y = draw(jnp.zeros(x.shape), 2)
+        nets, repeated, in_a_row = [n.layers[1] for n in nets], repeated[1], in_a_row[1]
+    loss = nn.half_square if alone else nn.softmax_cross_entropy
+    v = draw(in_a_row, 9)
+    join = stacked if alone else joined
+
+    @functools.partial(jax.jit, compiler_options=QUICK)
+    def run(repeated, in_a_row, v):
+        found = product(nets[0], loss, repeated, x, y, join(v), KEY)
+        value, wanted = product(nets[1], loss, in_a_row, x, y, v, KEY)
+        return found, (value, join(wanted))
+
+    assert_trees_close(*run(repeated, in_a_row, v), rtol=1e-11)
+
+
+@pytest.mark.parametrize("key", [jax.random.key(3), KEY])
+def test_it_starts_as_n_layers_in_a_row_do_inside_a_jit_too(key):
+    layer, x = serial(Dense(5, b_init=nn.normal(1.0)), BatchNorm()), jnp.zeros((3, 5))
+    expected = stacked(serial(*[layer] * N).init(key, x))
+    net = Repeat(layer, N)
+    assert_trees_close(net.init(key, x), expected, rtol=0)
+    assert_trees_close(jax.jit(net.init)(key, x), expected, rtol=1e-6)
+    assert Repeat(nn.tanh, N).init(None, x) == ()
+    assert_trees_close(
+        Repeat(BatchNorm(), N).init(None, x), stacked([BatchNorm().init(None, x)] * N)
+    )
+
+
+def test_the_program_does_not_grow_with_n():
+    def size(n):
+        net, optimizer = around(Repeat(serial(Dense(5), nn.tanh), n)), nn.Adam(0.1)
+        state = nn.start(net, optimizer, KEY, jnp.zeros((6, 5)))
+
+        def step(state, x, y):
+            return nn.train_step(net, nn.softmax_cross_entropy, optimizer, state, x, y)
+
+        compiled = jax.jit(step).lower(state, jnp.zeros((6, 5)), jnp.zeros(6, int)).compile()
+        start = jax.jit(net.init).lower(KEY, jnp.zeros((6, 5))).compile()
+        return np.array([(c.as_text() or "").count(" = ") for c in (compiled, start)])
+
+    assert np.abs(size(64) - size(4)).max() <= 4
+
+
+def test_what_two_layers_keep_is_stored_once():
+    x = draw(jnp.zeros((6, 5)), 1)
+
+    def kept(layer):
+        net = Repeat(layer, N)
+        params = draw(jax.eval_shape(net.init, KEY, x), 2)
+        return sum(leaf.size for leaf in jax.tree.leaves(net.forward(params, x, KEY)[1]))
+
+    one = x.size
+    assert kept(nn.linear) == 0
+    assert kept(Dense(5)) == kept(nn.tanh) == kept(serial(Dense(5), nn.tanh)) == (N + 1) * one
+    hidden = serial(Dense(5), nn.relu, Dense(5), nn.relu)  # the first relu's y is an x, too
+    assert kept(hidden) == (2 * N + 1) * one
+
+
+def test_a_tree_without_what_is_known_is_found_again():
+    x, y, z = (draw(jnp.zeros(n), n) for n in (1, 2, 3))
+    tree = {"a": (z, x, None), "b": [y, z]}
+    rest = _without(tree, (x, y))
+    assert rest.others == (z,)
+    assert rest.needs(2)
+    assert not rest.needs(0)
+    assert jax.tree.all(jax.tree.map(lambda a, b: a is b, rest.whole((x, y)), tree))
+
+
+@x64
+def test_it_is_frozen_layer_by_layer_with_the_statistics_of_each():
+    layer = serial(Dense(5), BatchNorm(), nn.tanh)
+    x, _, repeated, in_a_row = setting(layer)
+    net, other = around(Repeat(layer, N)), around(serial(*[layer] * N))
+    y, residuals = net.forward(repeated, x)
+    observed = net.observe(residuals)
+    assert_trees_close(observed, joined(other.observe(other.forward(in_a_row, x)[1])), rtol=1e-12)
+    still, params = nn.freeze(net, repeated, Statistics(1, observed))
+    assert still == around(Repeat(serial(Dense(5), nn.Rescale(), nn.tanh), N))
+    assert_trees_close(nn.predict(still, params, x), y, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"^\[1\]\[1\] BatchNorm\(\): expected statistics"):
+        nn.freeze(net, repeated)
+    dropped = nn.freeze(Repeat(Dropout(0.5), N), ())
+    assert dropped == (Repeat(nn.linear, N), ())
+
+
+@pytest.mark.parametrize("mixing", ["frozen", "attribution", "exact"])
+@x64
+def test_batch_norm_inside_is_read_as_batch_norm_in_a_row(mixing):
+    def call(net, params, x, y):
+        loss, read = nn.softmax_cross_entropy, (nn.gradient, nn.squared_norms)
+        return nn.backprop(net, loss, params, x, y, KEY, read=read, mixing=mixing)[1]
+
+    (grads, squares), wanted = both(serial(Dense(5), BatchNorm(), nn.tanh), call)
+    assert_trees_close(grads, joined(wanted[0]), rtol=1e-9)
+    assert_trees_close(nn.total(squares), nn.total(wanted[1]), rtol=1e-9)
+
+
+def test_it_trains_and_is_summed_up_as_one_layer():
+    layer = serial(Dense(5, w_init=nn.normal(0.5)), BatchNorm(), nn.tanh, Dropout(0.1))
+    net, optimizer = around(Repeat(layer, N)), nn.Adam(0.01)
+    x = draw(jnp.zeros((64, 5)), 1)
+    y = np.asarray(x[:, 0] > 0, int)
+    state, values = nn.start(net, optimizer, KEY, x), []
+    for _ in range(40):
+        order = np.arange(64)
+        given = net, nn.softmax_cross_entropy, optimizer, state, x, y, order, KEY
+        state, value = nn.train_epoch(*given, batch_size=16, penalty=nn.l2(1e-4))
+        values.append(float(value))
+    assert values[-1] < 0.6 * values[0]
+    found = nn.summary(net, x)
+    assert [row.path for row in found.rows] == ["[0]", "[1]", "[2]"]
+    assert found.rows[1].layer == repr(Repeat(layer, N))
+    assert found.rows[1].parameters == N * 40
+
+
+def test_kfac_goes_on_with_the_plain_gradient():
+    x, y, params, _ = setting(serial(Dense(5), nn.tanh), (6, 5))
+    net = around(Repeat(serial(Dense(5), nn.tanh), N))
+    found = nn.kflr(net, nn.softmax_cross_entropy, params, x, y)
+    assert found[1] == (nn.Affine(None, None), ())
+    kfac = nn.KFAC(nn.SGD(0.1))
+    state = nn.kfac_start(net, kfac, KEY, x)
+    moved, _ = nn.kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
+    _, grads = nn.backprop(net, nn.softmax_cross_entropy, state.params, x, y)
+    plain = jax.tree.map(lambda p, g: p - 0.1 * g, state.params[1], grads[1])
+    assert_trees_close(moved.params[1], plain, rtol=1e-5)
+
+
+def test_rules_for_backward_hold_inside_it():
+    fa = nn.FeedbackAlignment()
+    net = Repeat(serial(Dense(5), nn.tanh), N)
+    inside = Repeat(serial(nn.WithBackward(Dense(5), fa), nn.tanh), N)
+    assert nn.with_rule(serial(net, Dense(3)), fa) == serial(inside, nn.WithBackward(Dense(3), fa))
+    x, y, params, _ = setting(inside.layer, (6, 5))
+    with pytest.raises(ValueError, match=r"rules outside of a Repeat, got \[1\] Repeat"):
+        nn.alignment(around(inside), nn.softmax_cross_entropy, params, x, y)
+    with pytest.raises(TypeError, match="a whole serial"):
+        nn.WithBackward(net, nn.DirectFeedbackAlignment()).init(KEY, x)
+
+
+class Halved(Tanh, name="halved"):
+    def backward(self, params, residuals, dy, read):
+        dx, _ = super().backward(params, residuals, dy, read)
+        return dx / 2, ()
+
+
+class Biasless(Dense):
+    def backward(self, params, residuals, dy, read):
+        dx, (dw, _) = super().backward(params, residuals, dy, read)
+        return dx, nn.Affine(dw, jnp.zeros_like(params.b))
+
+
+@pytest.mark.parametrize(
+    ("layer", "place"),
+    [(serial(Dense(5), Halved()), "[1][1] halved"), (Biasless(5), "[1] Biasless(5)")],
+)
+def test_the_checker_names_the_layer_inside(layer, place):
+    report = check_layer(around(Repeat(layer, N)), None, draw(jnp.zeros((3, 5)), 1))
+    assert report.verdict == "wrong"
+    assert report.place.startswith(place)
+
+
+X = jnp.zeros((3, 5))
+REFUSED = [
+    (lambda: Repeat(Dense(5), 0), ValueError, "Repeat: expected n to be a whole number >= 1"),
+    (lambda: Repeat(Dense, 3), TypeError, "Repeat: expected a layer at .0., got <class"),
+    (
+        lambda: Repeat(Dense(7), 3).forward(Repeat(Dense(7), 3).init(KEY, X), X),
+        ValueError,
+        r"^Repeat\(Dense\(7\), 3\): expected a layer that keeps shape and dtype of x, \(3, 5\) "
+        r"float32, got \(3, 7\) float32; give it 5 outputs",
+    ),
+    (
+        lambda: serial(Repeat(Dense(5), 3)).forward((Repeat(Dense(5), 2).init(KEY, X),), X),
+        ValueError,
+        r"^\[0\] Repeat\(Dense\(5\), 3\): expected parameters with a first axis of 3, .* got \.w "
+        r"of shape \(2, 5, 5\)",
+    ),
+    (lambda: Repeat(nn.Pixels(), 3).init(KEY, jnp.zeros((3, 5), int)), TypeError, "floating-point"),
+    (
+        lambda: serial(nn.tanh, Repeat(serial(nn.tanh, Dropout(0.5)), 3)).forward(
+            ((), ((), ())), X
+        ),
+        ValueError,
+        r"^\[1\]\[1\] Dropout\(0.5\): expected a random key",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_what_does_not_fit_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -52,6 +52,7 @@ def test_a_step_on_some_rows_of_a_table():
 
 def test_a_deep_network_unrolled_and_in_a_scan(monkeypatch):
     monkeypatch.setattr(deep, "DEPTH", 3)
+    monkeypatch.setattr(deep, "BATCHES", 2)
     (case,) = deep.cases(quick=False)
     changes = compare(case)
     assert all(np.abs(change).max() > 0 for one in changes.values() for change in one)

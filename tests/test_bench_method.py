@@ -1,9 +1,8 @@
-"""How contenders are raced, what is printed and written, and how two runs are compared.
+"""How contenders are raced, and what speeds, goals and verdicts come of it.
 
 The contenders here are plain functions: what is tested is the method, not a time.
 """
 
-import json
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 
 from experiments.__main__ import main
-from experiments.bench import NAMES, WORKLOADS, compare, machine, method, suite, table
-from experiments.bench.method import Program, distance, race, races
+from experiments.bench import NAMES, WORKLOADS, machine, method, record, suite, table
+from experiments.bench.method import Program, distance, race
 from experiments.bench.workload import (
     Case,
     Contender,
@@ -21,9 +20,7 @@ from experiments.bench.workload import (
     Outcome,
     Row,
     Settings,
-    Workload,
-    losses,
-    ratio,
+    standing,
 )
 from experiments.failures import Failure
 
@@ -143,8 +140,24 @@ def test_speeds_are_relative_to_the_idiomatic_baseline():
 
 
 def test_it_says_where_we_lose():
-    assert losses(outcome(ours=2.0, grad=1.99, floor=1.0)) == []
-    assert losses(outcome(ours=2.0, grad=3.0, torch=1.0)) == ["a case: 0.50 times as fast as torch"]
+    level = outcome(ours=2.0, grad=1.99, floor=1.0)
+    assert standing(level)["level with"] == [("grad", 0.995)]
+    assert table.losses([level]) == ["  nowhere here"]
+    lost = outcome(ours=2.0, grad=3.0, torch=1.0)
+    assert table.losses([level, lost]) == ["  a case: torch (0.500)"]
+    assert table.sentence(lost) == "ours is faster than grad (1.50); slower than torch (0.500)."
+
+
+def test_it_loses_at_single_sizes_too():
+    rows = [Row("ours", "ours", figures={"1": 3.0, "9": 3.0, "slope": 1.0})]
+    rows.append(Row("grad", "idiomatic", figures={"1": 1.5, "9": 6.0, "slope": 2.0}))
+    rows.append(Row("grad, slope", "derived", figures={"9": 0.1}))
+    sizes = Outcome("sizes", rows, ms=("1", "9"))
+    assert table.losses([sizes]) == ["  sizes: grad at 1 (0.500)"]
+    assert (
+        table.sentence(sizes)
+        == "ours is faster than grad at 9 (2.00); slower than grad at 1 (0.500)."
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +171,8 @@ def test_it_says_where_we_lose():
     ],
 )
 def test_a_goal_is_met_or_missed(target, reached, verdict):
-    assert table.verdict(Goal(1, "a claim", target, lambda found: reached), reached) == verdict
+    goal = Goal(1, "a claim", target, lambda found: reached)
+    assert record.goal_of(goal, reached)["verdict"] == verdict
 
 
 @pytest.mark.parametrize(
@@ -176,56 +190,10 @@ def test_the_machine_is_described():
     assert any(facts["processor"] in line for line in machine.lines(facts))
     share = others.share()
     assert share is None or 0 <= share <= 1
-    assert "wall times mean little" in machine.busy(0.5)
-    assert "wall times mean little" not in machine.busy(0.01)
-
-
-@pytest.fixture
-def written(monkeypatch, tmp_path, capsys):
-    """What `bench mlp --quick --json` prints and writes for a workload of the test's own."""
-    goals = (Goal(7, "never slower", ">= 0", lambda found: found.speed("a case", "ours")),)
-    small = Workload("a workload", "Why it matters.", races(lambda quick: [case()]), goals)
-    monkeypatch.setattr(suite, "load", lambda name: small)
-    file = tmp_path / "a.json"
-    assert main(["bench", "mlp", "--quick", "--json", str(file)]) == 0
-    return capsys.readouterr().out, file
-
-
-def test_the_command_prints_tables_and_writes_all_of_it(written):
-    said, file = written
-    for text in ("a workload", "Why it matters.", "by hand", "never slower", "met", "allocator"):
-        assert text in said
-    found = json.loads(file.read_text())
-    (workload,) = found["workloads"]
-    assert workload["goals"][0]["verdict"] == "met"
-    assert len(workload["cases"][0]["rows"][0]["wall"]) >= method.FEWEST
-    assert found["machine"]["others"] is None or 0 <= found["machine"]["others"] <= 1
-
-
-def test_two_runs_are_compared(written, tmp_path, capsys):
-    _, file = written
-    found = json.loads(file.read_text())
-    found["machine"]["processor"] = "another"
-    rows = found["workloads"][0]["cases"][0]["rows"]
-    rows[1]["cpu"] = [2 * seconds for seconds in rows[1]["cpu"]]  # of the baseline
-    other = tmp_path / "b.json"
-    other.write_text(json.dumps(found))
-    ours, _ = compare.pairs(compare.read(file), compare.read(other))
-    assert ours.place == ("mlp", "a case", "by hand")
-    assert ratio(*reversed(ours.speeds)) == pytest.approx(2)
-    assert main(["bench", "compare", str(file), str(other)]) == 0
-    said = capsys.readouterr().out
-    assert "note: not the same processor" in said
-    assert "2.00" in said
-
-
-def test_what_cannot_be_compared_is_refused(tmp_path, capsys):
-    file = tmp_path / "c.json"
-    assert main(["bench", "compare", str(file), str(file)]) == 2
-    assert "cannot read" in capsys.readouterr().err
-    file.write_text("[1]")
-    assert main(["bench", "compare", str(file), str(file)]) == 2
-    assert "expected what `bench --json FILE` writes" in capsys.readouterr().err
+    assert len(machine.load()) == 3
+    assert "wall times mean little" in machine.busy([0.1], 0.5)
+    assert machine.busy([0.1], 0.01).endswith("others used 1% of the cores meanwhile")
+    assert "unknown" in machine.busy([0.1], None)
 
 
 def test_names_are_found_without_being_told(capsys):

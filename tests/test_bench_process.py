@@ -6,7 +6,7 @@ import pytest
 
 from experiments.bench import one_process
 from experiments.bench.method import distance
-from experiments.bench.workload import Found
+from experiments.bench.workload import Found, rivals
 from experiments.bench.workloads import curvature, process, scaling
 from experiments.failures import Failure
 
@@ -86,8 +86,16 @@ def test_the_slope_is_the_power_of_the_size():
     assert table.figure("jaxnn", "slope") == pytest.approx(1)
     assert table.figure("jax.grad", "slope") == pytest.approx(2)
     assert table.figure("jax.grad, local slope", "8") == pytest.approx(2)
+    assert dict(rivals(table)) == pytest.approx(
+        {"jax.grad at 1": 2 / 3, "jax.grad at 2": 4 / 3, "jax.grad at 8": 16 / 3}
+    )
     reached = [g.reach(Found({table.title: table})) for g in scaling.WORKLOAD.goals]
     assert reached == [pytest.approx(1)] * 2 + [None] * 2
+
+
+def test_twice_the_depth_is_twice_the_work():
+    for depth in scaling.DEPTH.sizes:
+        assert scaling.DEPTH.run(depth).widths == (128,) * (depth + 1)
 
 
 def test_every_size_is_whole_mini_batches():

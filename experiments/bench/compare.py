@@ -4,18 +4,12 @@ A ratio above 1 means that b is faster beside the baseline of its own run than a
 faster machine alone moves no ratio much. Memory is b's over a's.
 """
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
-from experiments.bench import table
-from experiments.bench.workload import Outcome, ratio
+from experiments.bench import record, table
+from experiments.bench.workload import ratio
 from experiments.commands.words import Parser
-from experiments.config_problems import ConfigError
 
 _SAME = ("processor", "cores", "backend", "device", "versions", "settings")
 
@@ -31,40 +25,15 @@ class Pair(NamedTuple):
 def main(words: list[str]) -> int:
     """Print the rows that both files have. Raises ConfigError for a file that is none of ours."""
     parser = Parser("bench compare", "A.json B.json", "what changed between two runs of bench")
-    parser.add_argument("files", type=Path, nargs=2, metavar="FILE", help="of bench --json")
-    a, b = (read(path) for path in parser.parse_args(words).files)
-    console = Console(width=140)
-    for note in notes(a, b):
-        console.print(note, highlight=False, soft_wrap=True)
-    console.print(pair_table(pairs(a, b)))
+    parser.add_argument(
+        "files", nargs=2, metavar="FILE", help="of bench --json, or a committed name"
+    )
+    a, b = (record.read(record.find(word)) for word in parser.parse_args(words).files)
+    print(*notes(a, b), *pair_table(pairs(a, b)), sep="\n")
     return 0
 
 
-def read(path: Path) -> dict[str, Any]:
-    """What `bench --json` wrote."""
-    try:
-        found = json.loads(path.read_text())
-        outcomes(found)
-        found["machine"]["processor"]
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise ConfigError(
-            f"{path}: expected what `bench --json FILE` writes, got something else"
-        ) from None
-    return found
-
-
-def outcomes(found: dict[str, Any]) -> dict[tuple[str, str], Outcome]:
-    """By name of the workload and title of the case."""
-    return {
-        (workload["name"], case["title"]): table.outcome_of(case)
-        for workload in found["workloads"]
-        for case in workload["cases"]
-    }
-
-
-def notes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+def notes(a: record.Record, b: record.Record) -> list[str]:
     """What makes the two runs hard to compare."""
     said = []
     for key in _SAME:
@@ -76,10 +45,10 @@ def notes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     return said
 
 
-def pairs(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Pair]:
+def pairs(a: record.Record, b: record.Record) -> Iterator[Pair]:
     """The rows of both runs, in the order of b."""
-    before = outcomes(a)
-    for (workload, title), after in outcomes(b).items():
+    before = record.outcomes(a)
+    for (workload, title), after in record.outcomes(b).items():
         earlier = before.get((workload, title))
         for row in after.rows:
             if earlier is None or earlier.row(row.name) is None:
@@ -89,12 +58,11 @@ def pairs(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Pair]:
             yield Pair((workload, title, row.name), speeds, memory)
 
 
-def pair_table(found: Iterator[Pair]) -> Table:
+def pair_table(found: Iterable[Pair]) -> list[str]:
     """Speeds beside the baseline, memory, and their ratios."""
-    shown = Table("workload", "case", "", box=None)
-    for name in ("speed a", "speed b", "b / a", "temp MB a", "temp MB b", "b / a"):
-        shown.add_column(name, justify="right")
+    header = ["workload", "case", "", "speed a", "speed b", "b / a", "MB a", "MB b", "b / a"]
+    rows = []
     for place, speeds, memory in found:
         numbers = (*speeds, ratio(*reversed(speeds)), *memory, ratio(*reversed(memory)))
-        shown.add_row(*place, *map(table.number, numbers))
-    return shown
+        rows.append([*place, *map(table.number, numbers)])
+    return table.grid(header, rows, left=3)

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
-
 _SETTINGS = ("MALLOC", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_", "MKL_", "XLA_", "JAX_")
 _PACKAGES = ("jax", "jaxlib", "numpy", "torch", "scikit-learn")
 BUSY = 0.05  # of the cores, used by others
@@ -16,6 +14,8 @@ BUSY = 0.05  # of the cores, used by others
 
 def machine() -> dict[str, Any]:
     """Cores, processor, device, versions, and the variables that change the allocator or XLA."""
+    import jax  # here, because it takes seconds, and results are shown without
+
     device = jax.devices()[0]
     return {
         "processor": _processor(),
@@ -27,7 +27,6 @@ def machine() -> dict[str, Any]:
         "versions": _versions(),
         "libc": " ".join(platform.libc_ver()),
         "settings": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_SETTINGS)},
-        "load": list(os.getloadavg()),
     }
 
 
@@ -35,11 +34,10 @@ def lines(facts: dict[str, Any]) -> list[str]:
     """The facts for a reader."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     settings = " ".join(f"{k}={v}" for k, v in facts["settings"].items())
-    load = " ".join(f"{number:.1f}" for number in facts["load"])
     return [
         f"{facts['processor']}, usable cores: {facts['cores']}, {facts['system']}",
         f"backend {facts['backend']} ({facts['device']}), Python {facts['python']}, {versions}",
-        f"allocator and settings: {facts['libc']}, {settings or 'none set'}; load average {load}",
+        f"allocator and settings: {facts['libc']}, {settings or 'none set'}",
     ]
 
 
@@ -62,14 +60,20 @@ class Others:
         now, seconds = _used(), (time.perf_counter() - began) * len(cores())
         if used is None or now is None or not seconds:
             return None
-        return min(1.0, max(0.0, (now - used - (_own() - own)) / seconds))
+        return round(min(1.0, max(0.0, (now - used - (_own() - own)) / seconds)), 3)
 
 
-def busy(share: float | None) -> str:
-    """A sentence about that share."""
+def load() -> list[float]:
+    """The load averages of now."""
+    return [round(number, 1) for number in os.getloadavg()]
+
+
+def busy(load: list[float], share: float | None) -> str:
+    """A sentence about the load before, and the share of others meanwhile."""
+    before = f"load average {' '.join(map(str, load))} before; "
     if share is None:
-        return "how busy others kept the machine is unknown here"
-    said = f"others used {share:.0%} of the cores meanwhile"
+        return f"{before}how busy others kept the machine is unknown here"
+    said = f"{before}others used {share:.0%} of the cores meanwhile"
     return said + (": the machine was busy, wall times mean little" if share > BUSY else "")
 
 

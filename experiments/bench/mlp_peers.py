@@ -12,7 +12,7 @@ import numpy as np
 RATE = 0.01
 
 
-def torch_epoch(inputs: Any) -> Callable[[], Any]:
+def torch_epoch(inputs: Any, rate: float = RATE) -> Callable[[], Any]:
     """Eager torch with its own layers, loss and optimizer: the network."""
     import torch  # pyright: ignore[reportMissingImports] - the extra `bench`
 
@@ -23,12 +23,12 @@ def torch_epoch(inputs: Any) -> Callable[[], Any]:
         layer = torch.nn.Linear(*w.shape)
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(w.T.copy()))
-            layer.bias.copy_(torch.from_numpy(b))
+            layer.bias.copy_(torch.from_numpy(b.copy()))
         layers += [layer, torch.nn.Sigmoid()]
     net = torch.nn.Sequential(*layers[:-1]).to(device)
     x = torch.from_numpy(inputs.x[inputs.order]).to(device)
     y = torch.from_numpy(inputs.y[inputs.order]).long().to(device)
-    loss, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=RATE)
+    loss, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.SGD(net.parameters(), lr=rate)
 
     def epoch() -> Any:
         for rows, labels in zip(x.split(inputs.batch), y.split(inputs.batch), strict=True):
@@ -47,7 +47,7 @@ def torch_arrays(net: Any) -> list[Any]:
     return [p.detach().cpu().numpy().T for p in net.parameters()]  # (n,) stays as it is
 
 
-def sklearn_epoch(inputs: Any) -> Callable[[], Any]:
+def sklearn_epoch(inputs: Any, rate: float = RATE) -> Callable[[], Any]:
     """`MLPClassifier.partial_fit`, which does one epoch: the classifier."""
     from sklearn.neural_network import MLPClassifier
 
@@ -58,7 +58,7 @@ def sklearn_epoch(inputs: Any) -> Callable[[], Any]:
         solver="sgd",
         alpha=0.0,
         batch_size=inputs.batch,
-        learning_rate_init=RATE,
+        learning_rate_init=rate,
         momentum=0.0,
         nesterovs_momentum=False,
         shuffle=False,

@@ -1,45 +1,101 @@
-"""Outcomes and goals as tables, for people and as JSON."""
+"""The text of `bench`, from the plain data of `record`: whether just measured or read again."""
 
 import statistics
-from collections.abc import Sequence
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Sequence
 
-from rich.table import Table
+from experiments.bench import machine
+from experiments.bench.record import Record, outcome_of
+from experiments.bench.workload import Outcome, Row, standing
 
-from experiments.bench.workload import Found, Goal, Outcome, Row, Workload, losses
+WIDTH = 100  # of sentences; no table is much wider
+_HOW = (
+    "Times are of one call, the least and the median of its bursts, by the clock (wall) and of all "
+    "cores (CPU). Speeds are relative to the idiomatic autodiff, or to our first row where there "
+    "is none. The sentence below a table has in brackets how many times as fast ours is; it, the "
+    "goals, and what is done a second go by {clock} time. temp MB is what XLA reserves besides "
+    "arguments and results; compile s and import ms are CPU time."
+)
+_QUICK = "--quick: a pass to see that everything runs; quote none of these figures"
+_CLOCKS = {"wall": "wall", "cpu": "CPU"}
+_SHORT = {"compile CPU s": "compile s", "import CPU ms": "import ms"}
 
 
-def outcome_table(outcome: Outcome) -> Table:
-    """A row for each contender; speeds are relative to the base, higher is faster."""
+def head(record: Record) -> str:
+    """The machine, and how to read the tables."""
+    facts = record["machine"]
+    how = _HOW.format(clock="CPU" if facts["backend"] == "cpu" else "wall")
+    notes = [_QUICK] if record["settings"]["quick"] else []
+    return "\n".join([*(_wrapped(line) for line in machine.lines(facts)), _wrapped(how), *notes])
+
+
+def body(workload: Record) -> str:
+    """A workload: what it means, its tables, where we lose, goals, how busy the machine was."""
+    found = [outcome_of(case) for case in workload["cases"]]
+    parts = [
+        [f"{workload['name']}: {workload['title']}", _wrapped(workload["meaning"])],
+        *(list(outcome_lines(outcome)) for outcome in found),
+        ["Where we lose:", *losses(found)],
+        *([["Goals", *goals([workload])]] if workload["goals"] else []),
+        [machine.busy(workload["load"], workload["others"])],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    hanging = 2 * indent
+    return textwrap.fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=hanging, break_on_hyphens=False
+    )
+
+
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """Title, a row for each contender, and a sentence; speeds are relative to the base."""
     keys = list(dict.fromkeys(key for row in outcome.rows for key in row.figures))
     timed = any(row.wall for row in outcome.rows)
-    table = Table("", title=outcome.title, box=None, title_justify="left", title_style="bold")
-    columns = ["wall ms", "median", "CPU ms", "median", "speed", "CPU speed"] if timed else []
+    speed = f"{_CLOCKS[outcome.clock]} speed"
+    columns = ["wall ms", "median", "CPU ms", "median", speed] if timed else []
     rate = [outcome.rate[1]] if outcome.rate and timed else []
-    for name in columns + rate + keys:
-        table.add_column(name, justify="right")
+    rows = []
     for row in outcome.rows:
-        cells = _times(outcome, row) if timed else []
+        label = row.name if row.role in (row.name, "derived") else f"{row.name} ({row.role})"
+        times = _times(outcome, row) if timed else []
         rates = [_rate(outcome, row)] if rate else []
-        figures = [number(row.figures.get(key)) for key in keys]
-        label = row.name if row.name == row.role else f"{row.name} ({row.role})"
-        table.add_row(label, *cells, *rates, *figures)
-    return table
+        rows.append([label, *times, *rates, *(number(row.figures.get(key)) for key in keys)])
+    yield outcome.title
+    yield from grid(["", *columns, *rate, *(_SHORT.get(key, key) for key in keys)], rows)
+    if said := sentence(outcome):
+        yield _wrapped(said)
 
 
 def _times(outcome: Outcome, row: Row) -> list[str]:
-    if not row.wall:
-        return [""] * 6
-    milliseconds = [
-        number(1e3 * f(t)) for t in (row.wall, row.cpu) if t for f in (min, statistics.median)
-    ]
-    speeds = [outcome.speed(row.name, clock=clock) for clock in ("wall", "cpu")]
-    return [*milliseconds, *[""] * (4 - len(milliseconds)), *map(number, speeds)]
+    clocks = (row.wall, row.cpu) if row.wall and row.cpu else ()
+    milliseconds = [1e3 * f(times) for times in clocks for f in (min, statistics.median)]
+    return list(map(number, [*(milliseconds or [None] * 4), outcome.speed(row.name)]))
 
 
 def _rate(outcome: Outcome, row: Row) -> str:
     seconds = outcome.time(row.name)
     return f"{outcome.rate[0] / seconds:,.0f}" if outcome.rate and seconds else ""
+
+
+def sentence(outcome: Outcome) -> str:
+    """Whom ours, the first of that role, is faster than, level with and slower than."""
+    ours = outcome.row("ours")
+    said = [f"{word} {_names(found)}" for word, found in standing(outcome).items() if found]
+    return f"{ours.name} is {'; '.join(said)}." if ours and said else ""
+
+
+def losses(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each outcome with rivals that ours is slower than."""
+    found = [(outcome.title, standing(outcome)["slower than"]) for outcome in outcomes]
+    lines = [f"{title}: {_names(slower)}" for title, slower in found if slower]
+    return [_wrapped(line, "  ") for line in lines or ["nowhere here"]]
+
+
+def _names(found: Sequence[tuple[str, float]]) -> str:
+    """In brackets, how many times as fast ours is."""
+    return ", ".join(f"{name} ({number(speed)})" for name, speed in found)
 
 
 def number(value: float | None) -> str:
@@ -49,57 +105,23 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
 
 
-def below(found: Found) -> list[str]:
-    """Where we lose, in lines."""
-    lost = [text for outcome in found.values() for text in losses(outcome)]
-    return lost or ["nowhere here"]
+def goals(workloads: Sequence[Record]) -> list[str]:
+    """Each goal with its target, what was reached, and whether that is met."""
+    found = [goal for workload in workloads for goal in workload["goals"]]
+    rows = [
+        [str(goal["number"]), goal["claim"], goal["target"], number(goal["reach"]), goal["verdict"]]
+        for goal in sorted(found, key=lambda goal: goal["number"])
+    ]
+    return grid(["goal", "", "target", "reached", ""], rows, left=2)
 
 
-def goal_table(goals: Sequence[tuple[Goal, float | None]]) -> Table:
-    """Target, reached, and whether that is met."""
-    table = Table("goal", "", title="Goals", box=None, title_justify="left", title_style="bold")
-    for name in ("target", "reached", ""):
-        table.add_column(name, justify="right")
-    for goal, reached in goals:
-        table.add_row(
-            str(goal.number), goal.claim, goal.target, number(reached), verdict(goal, reached)
-        )
-    return table
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Columns two spaces apart, the first ones flush left, the others right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
+    def line(cells: Sequence[str]) -> str:
+        pairs = list(zip(cells, widths, strict=True))
+        first = [cell.ljust(width) for cell, width in pairs[:left]]
+        return "  ".join([*first, *(cell.rjust(width) for cell, width in pairs[left:])]).rstrip()
 
-def verdict(goal: Goal, reached: float | None) -> str:
-    """met, missed, or not measured."""
-    if reached is None:
-        return "not measured"
-    return "met" if goal.met(reached) else "missed"
-
-
-def reached(workload: Workload, found: Found) -> list[tuple[Goal, float | None]]:
-    """Each goal with what came of it."""
-    return [(goal, goal.reach(found)) for goal in workload.goals]
-
-
-def to_dict(name: str, workload: Workload, found: Found) -> dict[str, Any]:
-    """Everything that was measured, for JSON."""
-    return {
-        "name": name,
-        "title": workload.title,
-        "meaning": workload.meaning,
-        "cases": [outcome_dict(outcome) for outcome in found.values()],
-        "losses": [text for outcome in found.values() for text in losses(outcome)],
-        "goals": [
-            goal._asdict() | {"reach": value, "verdict": verdict(goal, value)}
-            for goal, value in reached(workload, found)
-        ],
-    }
-
-
-def outcome_dict(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as `outcome_of` reads it."""
-    return outcome._asdict() | {"rows": [row._asdict() for row in outcome.rows]}
-
-
-def outcome_of(found: dict[str, Any]) -> Outcome:
-    """The outcome that `outcome_dict` wrote."""
-    rows = [Row(**row) for row in found["rows"]]
-    return Outcome(found["title"], rows, found["clock"], found["rate"])
+    return [line(cells) for cells in (header, *rows)]

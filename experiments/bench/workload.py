@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-Role = Literal["ours", "idiomatic", "strongest", "floor", "peer"]
+Role = Literal["ours", "idiomatic", "strongest", "floor", "peer", "derived"]
 
 
 class Contender(NamedTuple):
@@ -58,12 +58,14 @@ class Row(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The table of one case. Speeds are relative to the row `base`, by the clock `clock`."""
+    """The table of one case. Speeds are relative to the row `base`, by the clock `clock`. `ms` are
+    the figures that are times as well, of one size each."""
 
     title: str
     rows: list[Row]
     clock: Literal["wall", "cpu"] = "cpu"
     rate: tuple[float, str] | None = None
+    ms: Sequence[str] = ()
 
     def row(self, name: str) -> Row | None:
         """The row of that name, or the first one of that role."""
@@ -139,14 +141,23 @@ def ratio(a: float | None, b: float | None) -> float | None:
     return a / b if a is not None and b else None
 
 
-def losses(outcome: Outcome) -> list[str]:
-    """Where ours, the first of that role, is at least 3 % slower than a baseline or a peer."""
-    ours = outcome.row("ours")
-    if ours is None:
-        return []
-    found = []
+def rivals(outcome: Outcome) -> list[tuple[str, float]]:
+    """(name, how many times as fast as that ours is) of every baseline and peer that was timed, at
+    every size; ours is the first of that role."""
+    ours, speeds = outcome.row("ours"), {}
     for row in outcome.rows:
-        speed = outcome.speed(ours.name, row.name)
-        if row.role in ("idiomatic", "strongest", "peer") and speed is not None and speed < 0.97:
-            found.append(f"{outcome.title}: {speed:.2f} times as fast as {row.name}")
-    return found
+        if ours and row.role in ("idiomatic", "strongest", "peer"):
+            speeds[row.name] = outcome.speed(ours.name, row.name)
+            for key in outcome.ms:
+                sizes = row.figures.get(key), ours.figures.get(key)
+                speeds[f"{row.name} at {key}"] = ratio(*sizes)
+    return [(name, speed) for name, speed in speeds.items() if speed is not None]
+
+
+def standing(outcome: Outcome) -> dict[str, list[tuple[str, float]]]:
+    """The rivals that ours is faster than, level with (by 3 %), and slower than."""
+    groups = {"faster than": [], "level with": [], "slower than": []}
+    for name, speed in rivals(outcome):
+        word = "slower than" if speed < 0.97 else "level with" if speed <= 1.03 else "faster than"
+        groups[word].append((name, speed))
+    return groups

@@ -180,7 +180,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 WORKLOAD = Workload(
-    "curvature",
+    "products with curvature matrices, diagonals, factors",
     "What second-order quantities cost. Autodiff is good at products with H and G; we win nothing "
     "there. Jacobians of every example, for the diagonal of G, take far more time and memory than "
     "one backward sweep for each output, one after the other. Who gets the errors of the layers by "

@@ -7,6 +7,7 @@ step. Our time is that of `jaxnn.train_epoch` as a user calls it, with its check
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -111,17 +112,17 @@ def forward(params: Any, x: Any) -> Any:
 def autodiff(cross_entropy: Any) -> Callable[[Inputs], Program]:
     """The same epoch with `jax.value_and_grad` of that loss."""
 
-    def make(inputs: Inputs) -> Program:
-        def step(params: Any, x: Any, y: Any) -> Any:
-            def objective(params: Any) -> Any:
-                return cross_entropy(forward(params, x), y)
+    return lambda inputs: epoch_of(partial(descend, cross_entropy, RATE), inputs)
 
-            value, grads = jax.value_and_grad(objective)(params)
-            return jax.tree.map(lambda p, g: p - RATE * g, params, grads), value
 
-        return epoch_of(step, inputs)
+def descend(cross_entropy: Any, rate: Any, params: Any, x: Any, y: Any) -> Any:
+    """A step down the gradient by `jax.value_and_grad`: (params, value)."""
 
-    return make
+    def objective(params: Any) -> Any:
+        return cross_entropy(forward(params, x), y)
+
+    value, grads = jax.value_and_grad(objective)(params)
+    return jax.tree.map(lambda p, g: p - rate * g, params, grads), value
 
 
 def products(params: Any, x: Any, y: Any) -> Any:
@@ -139,14 +140,15 @@ def products(params: Any, x: Any, y: Any) -> Any:
 
 
 def epoch_of(step: Callable[..., Any], inputs: Inputs) -> Program:
+    """A program of a whole epoch of that step."""
+    return Program(partial(scan, step, inputs.batch), *on_device(inputs), carry=True)
+
+
+def scan(step: Any, batch: int, params: Any, x: Any, y: Any, order: Any) -> Any:
     """An epoch of `step(params, x, y)` -> (params, value): (params, mean value)."""
-
-    def epoch(params: Any, x: Any, y: Any, order: Any) -> Any:
-        rows = order.reshape(-1, inputs.batch)
-        params, values = lax.scan(lambda p, i: step(p, x[i], y[i]), params, rows)
-        return params, values.mean()
-
-    return Program(epoch, *on_device(inputs), carry=True)
+    rows = order.reshape(-1, batch)
+    params, values = lax.scan(lambda p, i: step(p, x[i], y[i]), params, rows)
+    return params, values.mean()
 
 
 def contenders() -> tuple[Contender, ...]:

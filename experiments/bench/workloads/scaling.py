@@ -50,9 +50,9 @@ DATA = Axis(
     lambda n: Run((784, 100, 10), 32, n),
 )
 DEPTH = Axis(
-    "depth: ms for 1024 examples, layers of 128, batch 32",
+    "depth: ms for 1024 examples, n layers of 128, batch 32",
     (2, 4, 8, 16, 32),
-    lambda depth: Run((*[128] * depth, 10), 32, 1024),
+    lambda depth: Run((*[128] * (depth + 1),), 32, 1024),
 )
 WIDTH = Axis(
     "width: ms for 1024 examples, three layers of n, batch 32",
@@ -106,8 +106,8 @@ def table(title: str, found: dict[int, dict[str, float]]) -> Outcome:
         rows.append(Row(contender.name, contender.role, [], [], figures))
         pairs = itertools.pairwise(zip(found, line, strict=True))
         local = {str(b[0]): slope((a[0], b[0]), (a[1], b[1])) for a, b in pairs}
-        rows.append(Row(f"{contender.name}, local slope", contender.role, [], [], local))
-    return Outcome(title, rows)
+        rows.append(Row(f"{contender.name}, local slope", "derived", [], [], local))
+    return Outcome(title, rows, ms=list(map(str, found)))
 
 
 def slope(sizes: Any, seconds: Any) -> float:

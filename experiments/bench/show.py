@@ -1,0 +1,41 @@
+"""`bench show FILE [NAME ...]`: what the run that wrote a file printed, without measuring.
+
+FILE is what `bench --json` wrote, or the name of committed results, see `results`.
+"""
+
+from collections.abc import Sequence
+
+from experiments.bench import record, table
+from experiments.commands.words import Parser
+from experiments.config_problems import ConfigError, did_you_mean
+
+
+def main(words: list[str]) -> int:
+    """Print it. Raises ConfigError for a file that is none of ours, or for a name not in it."""
+    about = f"what a run of bench printed; committed: {', '.join(record.committed()) or 'none'}"
+    parser = Parser("bench show", "FILE [NAME ...] [--goals]", about)
+    parser.add_argument(
+        "file", metavar="FILE", help="of bench --json, or the name of a committed one"
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads, all by default")
+    parser.add_argument("--goals", action="store_true", help="no more than the goals, in one table")
+    asked = parser.parse_args(words)
+    found = record.read(record.find(asked.file))
+    chosen = choose(found, asked.names)
+    print(table.head(found))
+    if asked.goals:
+        print("", *table.goals(chosen), sep="\n")
+        return 0
+    for workload in chosen:
+        print(f"\n{table.body(workload)}")
+    return 0
+
+
+def choose(found: record.Record, names: Sequence[str]) -> list[record.Record]:
+    """The workloads of those names, in their order; all if there are none."""
+    there = {workload["name"]: workload for workload in found["workloads"]}
+    for name in names:
+        if name not in there:
+            hint = did_you_mean(name, there)
+            raise ConfigError(f"no workload there is called '{name}'{hint}: {', '.join(there)}")
+    return [there[name] for name in names or there]

@@ -121,11 +121,8 @@ def _train_together(
 ) -> tuple[State, Any]:
     net, loss, x, y, weights, momentum = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
-    if path is None:
-        room = _CACHE // 16  # vmap copies weights
-    else:
-        room = _CACHE if order.ndim == 1 else _CACHE // 2
-    group = _group(states, keys, room)
+    share = 16 if path is None else 2 if order.ndim == 2 else 1  # a 16th: vmap copies weights
+    group = _group(states, keys, _CACHE // share)
 
     def train(model: Any) -> tuple[State, Any]:
         optimizer, penalty, state, rows, key = model

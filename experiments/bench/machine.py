@@ -41,6 +41,12 @@ def lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+def clock(backend: str, n_cores: int) -> str:
+    """By which time speeds are judged: on one core of a CPU that of the core, which others hardly
+    change; on several, or on an accelerator, how long one waits."""
+    return "cpu" if backend == "cpu" and n_cores == 1 else "wall"
+
+
 def cores() -> set[int]:
     """The cores this process may use."""
     if hasattr(os, "sched_getaffinity"):

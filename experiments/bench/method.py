@@ -5,8 +5,7 @@ is compared: nothing that computes something else is timed. Then they take turns
 calls, in an order that rotates, so that no one always runs behind the one that leaves the caches
 and the heap in disorder. For the same reason the first call of a burst is not timed, unless it is
 so long that this makes no difference. Every burst gives the time of a call by the clock, and that
-of all cores, `time.process_time`. On a CPU the latter is what speeds are judged by: other processes
-on the machine hardly change it.
+of all cores, `time.process_time`. By which of them speeds are judged, `machine.clock` says.
 """
 
 import gc
@@ -20,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.bench.machine import clock, cores
 from experiments.bench.workload import Case, Contender, Outcome, Row, Settings
 from experiments.failures import Failure
 
@@ -80,8 +80,8 @@ def race(case: Case, settings: Settings) -> Outcome:
     for name, run in runs.items():
         rows[name].figures.update(getattr(run, "figures", {}))
     take_turns(runs, rows, settings.seconds)
-    clock = "cpu" if jax.default_backend() == "cpu" else "wall"
-    return Outcome(case.title, list(rows.values()), clock, case.rate)
+    judged = clock(jax.default_backend(), len(cores()))
+    return Outcome(case.title, list(rows.values()), judged, case.rate)
 
 
 def take_turns(runs: dict[str, Callable[[], Any]], rows: dict[str, Row], seconds: float) -> None:

@@ -13,21 +13,22 @@ from experiments.config_problems import ConfigError, did_you_mean
 def main(words: list[str]) -> int:
     """Print it. Raises ConfigError for a file that is none of ours, or for a name not in it."""
     about = f"what a run of bench printed; committed: {', '.join(record.committed()) or 'none'}"
-    parser = Parser("bench show", "FILE [NAME ...] [--goals]", about)
+    parser = Parser("bench show", "FILE [NAME ...] [--goals | --tables]", about)
     parser.add_argument(
         "file", metavar="FILE", help="of bench --json, or the name of a committed one"
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads, all by default")
     parser.add_argument("--goals", action="store_true", help="no more than the goals, in one table")
+    parser.add_argument("--tables", action="store_true", help="no more than the workloads")
     asked = parser.parse_args(words)
     found = record.read(record.find(asked.file))
     chosen = choose(found, asked.names)
-    print(table.head(found))
+    parts = [] if asked.tables else [table.head(found)]
     if asked.goals:
-        print("", *table.goals(chosen), sep="\n")
-        return 0
-    for workload in chosen:
-        print(f"\n{table.body(workload)}")
+        parts.append("\n".join(table.goals(chosen)))
+    else:
+        parts += map(table.body, chosen)
+    print(*parts, sep="\n\n")
     return 0
 
 

@@ -24,7 +24,7 @@ _SHORT = {"compile CPU s": "compile s", "import CPU ms": "import ms"}
 def head(record: Record) -> str:
     """The machine, and how to read the tables."""
     facts = record["machine"]
-    how = _HOW.format(clock="CPU" if facts["backend"] == "cpu" else "wall")
+    how = _HOW.format(clock=_CLOCKS[machine.clock(facts["backend"], facts["cores"])])
     notes = [_QUICK] if record["settings"]["quick"] else []
     return "\n".join([*(_wrapped(line) for line in machine.lines(facts)), _wrapped(how), *notes])
 

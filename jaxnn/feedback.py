@@ -7,7 +7,7 @@ a whole `serial(...)` included. With B = w^T each rule is backpropagation, bit f
 B is stored shaped like w, as B^T, among the parameters: it starts from the same key, is saved with
 them, and can be looked at and set. Drawing it from a seed at every step would leave the parameters
 alone, but tie a saved network to the random numbers of one release. The price of a fixed B is one
-pass over it for each update, 5 to 10 % of a step where measured (784-800-800-10, batch 64).
+pass over it for each update.
 """
 
 from collections.abc import Callable

@@ -16,8 +16,7 @@ For numbers to predict, with a mean over the outputs that counts each alike:
     mae           mean |a - y|
 
 All are nan where an output is not finite, as is the auc of examples of a single class. Numbers are
-those of scikit-learn, whose functions take ten times as long. Sources: Fawcett 2006, sections 7 and
-9.2 (auc, one class against the rest).
+those of scikit-learn. Sources: Fawcett 2006, sections 7 and 9.2 (auc, one class against the rest).
 """
 
 import math

@@ -158,8 +158,9 @@ def share(key: str, beside: str) -> Callable[[Found], float | None]:
 
 WORKLOAD = Workload(
     "a very deep network",
-    "How to train a hundred layers and more that are alike: with `Repeat`. Unrolled, our backward "
-    "and jax.grad are the same program, for XLA.",
+    "How to train a hundred layers and more that are alike: with `Repeat`, which compiles one of "
+    "them. Unrolled, our backward and jax.grad are the same program, for XLA, which updates each "
+    "weight while it is in the cache: a scan has that against it.",
     races(cases),
     (
         Goal(3, "256 layers: beside jax.grad, unrolled", ">= 1.6", speed(BY_GRAD)),

@@ -90,8 +90,9 @@ def arranged(
     path = first_dense(net)
     if path is not None and jax.default_backend() == "cpu" and any_shape(transformation, penalty):
         w = dict(map(_by_name, tree_leaves_with_path(params)))[f"{path}.w"]
-        long = steps >= _STEPS and steps * batch * w.size >= _WORK
-        if long and pays(*w.shape, batch):
+        (n_in, n_out), examples = w.shape, steps * batch
+        long = steps >= _STEPS and examples * n_in * n_out >= _WORK
+        if long and pays(n_in, n_out, batch):
             return by_columns(net, path, params)
     return net, lambda tree: tree
 

@@ -94,7 +94,7 @@ def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weight
     columns, outputs = _columns(net, loss, params, x, y, key, weights)
 
     def squares(v: Any) -> Any:
-        def of(factor: Factor) -> Any:
+        def of(factor: Any) -> Any:
             return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
 
         return over(Factor, of, columns(unit(v, outputs)))
@@ -109,7 +109,7 @@ def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weight
     return over(Factor, moment, columns(unit(0, outputs)), total)
 
 
-def _apart(factor: Factor) -> bool:
+def _apart(factor: Any) -> bool:
     """Whether G(d)^2 is linear in d^2, so that columns can be added up before any product: at one
     position, where no sum stands inside the square."""
     return type(factor) in (Outer, Sum, Scaled) and factor.d.ndim == 2

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import BatchNorm, Dense, Dropout, backprop, half_square, serial, softmax_cross_entropy
+from jaxnn import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    backprop,
+    backpropagation,
+    half_square,
+    serial,
+    softmax_cross_entropy,
+)
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM
 
@@ -196,3 +205,28 @@ def test_what_does_not_fit_is_refused(change, error, message):
     loss, x, y = given.pop("loss"), given.pop("x"), given.pop("y")
     with pytest.raises(error, match=message):
         backprop(NET, loss, params, x, y, **given)
+
+
+def test_targets_are_looked_at_once_unless_they_may_have_changed(monkeypatch):
+    kind, looked = type(softmax_cross_entropy), []
+    check = kind.check_targets
+    monkeypatch.setattr(kind, "check_targets", lambda *given: looked.append(0) or check(*given))
+    params, x = batch()
+
+    def looks(y, loss=softmax_cross_entropy):
+        looked.clear()
+        backprop(NET, loss, params, x, y)
+        return len(looked)
+
+    given = np.zeros(3, np.int32)
+    y = jnp.array(given)
+    assert [looks(y), looks(y), looks(jnp.array(given))] == [1, 0, 1]
+    assert [looks(given), looks(given)] == [1, 1]
+    assert looks(y, softmax_cross_entropy.replace(smoothing=0.1)) == 1
+    known = len(backpropagation._trusted)
+    del y
+    assert len(backpropagation._trusted) == known - 1
+    given[0] = 99
+    for wrong in (given, given, jnp.array(given)):
+        with pytest.raises(ValueError, match="99"):
+            looks(wrong)

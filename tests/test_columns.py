@@ -52,7 +52,7 @@ def turned(monkeypatch):
 
     monkeypatch.setattr(columns, "by_columns", noted)
     monkeypatch.setattr(columns, "_WORK", 100)
-    training._train_epoch.clear_cache()  # pyright: ignore[reportFunctionMemberAccess]
+    training._train_epoch.clear_cache()  # pyright: ignore[reportAttributeAccessIssue]
     return found
 
 
@@ -74,7 +74,7 @@ OPTIMIZERS = [
 def test_an_epoch_by_columns_is_that_of_single_steps(net, optimizer, turned):
     x, y = data()
     order = np.random.default_rng(1).permutation(N)
-    options = {"penalty": nn.l2(0.01)}
+    options: dict[str, Any] = {"penalty": nn.l2(0.01)}
     given = net, optimizer, nn.start(net, optimizer, jax.random.key(0), x), x, y, order
     want = step_by_step(*given, **options)
     got = nn.train_epoch(net, softmax_cross_entropy, *given[1:], batch_size=BATCH, **options)

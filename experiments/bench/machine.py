@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _SETTINGS = ("MALLOC", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_", "MKL_", "XLA_", "JAX_")
 _PACKAGES = ("jax", "jaxlib", "numpy", "torch", "scikit-learn")
@@ -41,7 +41,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def clock(backend: str, n_cores: int) -> str:
+def clock(backend: str, n_cores: int) -> Literal["wall", "cpu"]:
     """By which time speeds are judged: on one core of a CPU that of the core, which others hardly
     change; on several, or on an accelerator, how long one waits."""
     return "cpu" if backend == "cpu" and n_cores == 1 else "wall"

@@ -237,9 +237,9 @@ def share_of_memory(found: Found) -> float | None:
 WORKLOAD = Workload(
     "every layer alone",
     "What a layer costs beside the matrix products. By hand it keeps less and passes over its "
-    "arrays less often; where JAX has a rule by hand of its own, as for sigmoid, there is little "
-    "to win. Nor is there where moving the arrays is all of the work: the slower the memory of a "
-    "machine is beside its arithmetic, the nearer all ratios come to 1.",
+    "arrays less often. There is little to win where JAX has a rule by hand of its own, as for "
+    "sigmoid, and where moving the arrays is all of the work: the slower the memory of a machine "
+    "is beside its arithmetic, the nearer all ratios come to 1.",
     races(cases),
     (
         Goal(7, "batch-norm: beside jax.vjp", ">= 3", speed(nn.BatchNorm(), "1024 x 512")),

@@ -89,7 +89,7 @@ def arranged(
     allow for it; else the network as it is."""
     path = first_dense(net)
     if path is not None and jax.default_backend() == "cpu" and any_shape(transformation, penalty):
-        w = dict(map(_by_name, tree_leaves_with_path(params)))[f"{path}.w"]
+        w = jax.tree.leaves(params)[_place(params, path)]
         (n_in, n_out), examples = w.shape, steps * batch
         long = steps >= _STEPS and examples * n_in * n_out >= _WORK
         if long and pays(n_in, n_out, batch):
@@ -101,8 +101,7 @@ def by_columns(net: Layer, path: str, params: Any) -> tuple[Layer, Callable[[Any
     """(network, turn): the network with the dense layer at `path` as `Columns`, and what turns its
     weight round, there and back, in params and in every tree like them, such as the optimizer's.
     """
-    structure = jax.tree.structure(params)
-    index = [name for name, _ in map(_by_name, tree_leaves_with_path(params))].index(f"{path}.w")
+    structure, index = jax.tree.structure(params), _place(params, path)
 
     def like_params(tree: Any) -> bool:
         return jax.tree.structure(tree) == structure
@@ -123,9 +122,9 @@ def by_columns(net: Layer, path: str, params: Any) -> tuple[Layer, Callable[[Any
     return map_innermost(replaced, net), turn
 
 
-def _by_name(leaf: tuple[Any, Any]) -> tuple[str, Any]:
-    place, value = leaf
-    return keystr(place), value
+def _place(params: Any, path: str) -> int:
+    """Which of the leaves is the weight of the layer at that path."""
+    return [keystr(place) for place, _ in tree_leaves_with_path(params)].index(f"{path}.w")
 
 
 def first_dense(net: Layer) -> str | None:

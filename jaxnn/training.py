@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnn.accumulation import check_parts, sweep_parts
 from jaxnn.backpropagation import prepare, sweep
-from jaxnn.checks import as_array, is_concrete
+from jaxnn.checks import is_concrete
 from jaxnn.columns import arranged
 from jaxnn.inference import Statistics, no_statistics, running
 from jaxnn.layer import Layer
@@ -96,6 +96,9 @@ def train_epoch(
     `micro_batches` is that of `train_step`, and divides `batch_size`. A smaller last mini-batch is
     taken in parts of the same size, as few as it needs, the last of them filled up with examples of
     weight 0, which changes rounding and what random layers draw but nothing else.
+
+    On a CPU the weight of a thin first layer is turned round for that time, see `jaxnn.columns`; by
+    no more than rounding an epoch differs from as many single steps.
 
     The old state is donated: its arrays are gone afterwards, so go on with the returned one.
     Raises as `train_step`, and ValueError for a batch size below 1 and rows that do not exist.
@@ -193,11 +196,12 @@ def _check_reduction(loss: Loss) -> None:
 
 
 def check_order(order: Any, n: int) -> Any:
-    """The rows as an array. Raises ValueError unless they are row numbers (n,) in [0, n)."""
+    """The rows as an array, of NumPy unless they are one of JAX: a program takes either, and has
+    less to do with the former. Raises ValueError unless they are row numbers (n,) in [0, n)."""
+    order = order if isinstance(order, jax.Array) else np.asarray(order)
     inside = True
-    if is_concrete(order) and np.size(order):
-        inside = np.min(order) >= 0 and np.max(order) < n
-    order = as_array(order)
+    if is_concrete(order) and order.size:
+        inside = order.min() >= 0 and order.max() < n
     if order.ndim != 1 or not order.size or not jnp.issubdtype(order.dtype, jnp.integer):
         raise ValueError(f"expected order (n,) of row numbers, got {order.dtype} {order.shape}")
     if not inside:

@@ -34,9 +34,9 @@ class Row(NamedTuple):
     answer: Callable[[Any, Any], Any] = passes.arrays
 
 
-def plain(function: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A function of x alone."""
-    return lambda params, x, key: function(x)
+def plain(function: Callable[[Any], Any] | None) -> Any:
+    """A function of x alone; None stays None."""
+    return function and (lambda params, x, key: function(x))
 
 
 def functional(name: str, **options: Any) -> Callable[..., Any]:
@@ -101,9 +101,8 @@ def activations() -> Iterator[Row]:
         (nn.silu, jax.nn.silu, None, "silu", {}),
         (nn.softmax, jax.nn.softmax, None, "softmax", {"dim": -1}),
     ):
-        better = plain(strongest) if strongest else None
         shape = (2048, 1024) if layer is nn.softmax else WIDE
-        yield Row(layer, shape, plain(idiomatic), better, functional(name, **options))
+        yield Row(layer, shape, plain(idiomatic), plain(strongest), functional(name, **options))
 
 
 def exact_gelu(x: Any) -> Any:

@@ -46,7 +46,7 @@ class Axis(NamedTuple):
 
 DATA = Axis(
     "data: ms for n examples, 784-100-10, batch 32",
-    (640, 1280, 2560, 5120, 10240),
+    (1280, 2560, 5120, 10240, 20480),
     lambda n: Run((784, 100, 10), 32, n),
 )
 DEPTH = Axis(
@@ -122,7 +122,8 @@ def slope_of(axis: Axis) -> Callable[[Found], float | None]:
 
 WORKLOAD = Workload(
     "how time grows",
-    "What twice the data, layers, units or batch cost. Time is linear in data and depth: slope 1. "
+    "What twice the data, layers, units or batch cost. Time is linear in data and, as long as the "
+    "caches hold the layers, in depth: slope 1. "
     "In width it goes from less than 1, where a step is too short to fill its products, to 2, "
     "where products are all of it. A batch below 64 leaves arithmetic idle: the slope of a step is "
     "well below 1 there, and goes to 1 above.",

@@ -199,11 +199,10 @@ def check_order(order: Any, n: int) -> Any:
     """The rows as an array, of NumPy unless they are one of JAX: a program takes either, and has
     less to do with the former. Raises ValueError unless they are row numbers (n,) in [0, n)."""
     order = order if isinstance(order, jax.Array) else np.asarray(order)
-    inside = True
-    if is_concrete(order) and order.size:
-        inside = order.min() >= 0 and order.max() < n
     if order.ndim != 1 or not order.size or not jnp.issubdtype(order.dtype, jnp.integer):
         raise ValueError(f"expected order (n,) of row numbers, got {order.dtype} {order.shape}")
-    if not inside:
-        raise ValueError(f"expected row numbers in [0, {n}) in order, got some outside")
+    if is_concrete(order):
+        rows = np.asarray(order)
+        if rows.min() < 0 or rows.max() >= n:
+            raise ValueError(f"expected row numbers in [0, {n}) in order, got some outside")
     return order

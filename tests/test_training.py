@@ -225,6 +225,9 @@ def epoch(**change):
         (lambda: epoch(order=np.arange(N) + 1), r"row numbers in \[0, 11\) in order"),
         (lambda: epoch(order=np.zeros(0, int)), r"order \(n,\) of row numbers"),
         (lambda: epoch(order=np.zeros(3, np.float32)), r"row numbers, got float32 \(3,\)"),
+        (lambda: epoch(order=[0, "a"]), r"row numbers, got <U21 \(2,\)"),
+        (lambda: epoch(order=np.array([0, "a"], object)), r"row numbers, got object \(2,\)"),
+        (lambda: epoch(order=jnp.array([0, N])), r"row numbers in \[0, 11\) in order"),
         (lambda: epoch(order=np.zeros((3, 1), int)), r"got int\d+ \(3, 1\)"),
         (
             lambda: nn.train_step(

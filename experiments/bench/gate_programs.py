@@ -157,8 +157,7 @@ def reading(name: str) -> Call:
 
 def diagonal() -> Call:
     """The diagonal of the Gauss-Newton matrix, at batch 32."""
-    call = reading("gradient")
-    return Call(nn.ggn_diagonal, call.args)
+    return Call(nn.ggn_diagonal, reading("gradient").args)
 
 
 def layer(one: nn.Layer, x: Any) -> Call:

@@ -12,10 +12,10 @@ import jaxnn as nn
 from experiments.config import Dense, Experiment, Model, Train
 from experiments.config_problems import ConfigError
 from experiments.data import Dataset
-from jaxnn.backward_rules import BackwardRule
-from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
-from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
-from jaxnn.feedback_networks import with_rule
+from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
+from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
+from jaxnn.feedback.networks import with_rule
+from jaxnn.feedback.rules import BackwardRule
 
 _INITIALIZERS: dict[str, Callable[[Any], Any]] = {
     "glorot": lambda spec: nn.glorot.replace(distribution=spec.distribution),

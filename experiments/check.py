@@ -20,10 +20,10 @@ from experiments.config_problems import ConfigError
 from experiments.config_toml import to_toml
 from experiments.data import read
 from experiments.training.task import Task, prepare
-from jaxnn.backpropagation import objective, sweep
 from jaxnn.check import Report, check_backprop, check_grad
 from jaxnn.check.arrays import exact, named, perturbed
 from jaxnn.readings import gradient
+from jaxnn.sweep.backpropagation import objective, sweep
 
 PERTURB = 0.1  # so that no bias is 0 and no scale is 1, as training has them soon enough
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxnn.values import Pytree, check_number
+from jaxnn.core.values import Pytree, check_number
 
 
 class Schedule(Pytree):

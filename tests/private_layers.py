@@ -24,7 +24,7 @@ from jaxnn import (
     lecun,
     normal,
 )
-from jaxnn.values import static
+from jaxnn.core.values import static
 
 
 class Patches(Factor):

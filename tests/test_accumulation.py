@@ -13,7 +13,6 @@ import pytest
 import jaxnn as nn
 from experiments.bench.method import temporary
 from jaxnn import BatchNorm, Dense, backprop, serial, softmax_cross_entropy
-from jaxnn.accumulation import accumulate
 from jaxnn.readings import (
     Reading,
     clipped,
@@ -28,6 +27,7 @@ from jaxnn.readings import (
     variance,
     weighted,
 )
+from jaxnn.sweep.accumulation import accumulate
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM, TiedTable
 

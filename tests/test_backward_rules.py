@@ -12,16 +12,18 @@ import pytest
 from jax.tree_util import tree_flatten_with_path, tree_map_with_path
 
 import jaxnn as nn
-from jaxnn import backward_rules, feedback, feedback_direct
-from jaxnn.backward_rules import (
+from jaxnn.feedback import direct as feedback_direct
+from jaxnn.feedback import matrices as feedback
+from jaxnn.feedback import rules as backward_rules
+from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
+from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
+from jaxnn.feedback.rules import (
     GradientReversal,
     GuidedBackprop,
     StraightThrough,
     WithBackward,
     WithFeedback,
 )
-from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
-from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
 from tests import private_layers
 from tests.cases import KINK, Case, name
 from tests.compare import KEY, assert_trees_close, by_hand, setting

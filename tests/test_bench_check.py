@@ -12,15 +12,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.bench import peers, tally
 from experiments.bench.check import measure
-from experiments.bench.planted import (
-    DTYPES,
-    JUDGED,
-    Alarms,
-    Score,
-    alarms,
-    judge,
-    second_order,
-)
+from experiments.bench.planted import DTYPES, JUDGED, Alarms, Score, alarms, judge, second_order
 from experiments.mistakes import interface, models
 from experiments.mistakes.model import Mistake
 

@@ -11,7 +11,7 @@ from experiments.bench.method import check_answers
 from experiments.bench.workload import Found, Outcome, Row
 from experiments.bench.workloads import deep, layers, losses
 from experiments.failures import Failure
-from jaxnn.dropout import draw_mask
+from jaxnn.layers.dropout import draw_mask
 from tests.compare import KEY
 
 ROWS = [

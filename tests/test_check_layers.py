@@ -5,9 +5,9 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Affine, BatchNorm, Dense, Dropout, Outer, Sum, relu, serial, tanh
-from jaxnn.activations import ReLU, Tanh
 from jaxnn.check import GradientError, assert_backprop, assert_layer, check_backprop, check_layer
-from jaxnn.losses import HalfSquare
+from jaxnn.layers.activations import ReLU, Tanh
+from jaxnn.losses.loss import HalfSquare
 from tests.compare import KEY, draw
 from tests.private_layers import LSTM, TiedTable
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import columns, softmax_cross_entropy, training
+from jaxnn import softmax_cross_entropy
+from jaxnn.fast import columns
+from jaxnn.training import steps as training
 from tests.compare import assert_trees_close
 
 N, BATCH = 43, 4  # ten mini-batches and a smaller one

@@ -7,13 +7,13 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxnn as nn
-from jaxnn.backpropagation import example_weights, objective
-from jaxnn.curvature import gnvp, hvp
-from jaxnn.curvature_diagonals import ggn_diagonal, hessian_diagonal
-from jaxnn.curvature_roots import root_column
-from jaxnn.elementwise import Activation
-from jaxnn.factors import along_batch
-from jaxnn.layer import every_layer, mixing_layers
+from jaxnn.core.factors import along_batch
+from jaxnn.core.layer import every_layer, mixing_layers
+from jaxnn.curvature.diagonals import ggn_diagonal, hessian_diagonal
+from jaxnn.curvature.products import gnvp, hvp
+from jaxnn.curvature.roots import root_column
+from jaxnn.layers.elementwise import Activation
+from jaxnn.sweep.backpropagation import example_weights, objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.backpropagation import objective
-from jaxnn.curvature import gnvp, hvp
-from jaxnn.layer import added
+from jaxnn.core.layer import added
+from jaxnn.curvature.products import gnvp, hvp
+from jaxnn.sweep.backpropagation import objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import Conv, LayerNorm
 from tests.test_curvature import tangents, tangents_by_autodiff

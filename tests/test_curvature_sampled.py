@@ -7,11 +7,11 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxnn as nn
-from jaxnn.backpropagation import objective
-from jaxnn.curvature import hvp
-from jaxnn.curvature_diagonals import ggn_diagonal, sampled_ggn_diagonal
-from jaxnn.curvature_roots import root_column
+from jaxnn.curvature.diagonals import ggn_diagonal, sampled_ggn_diagonal
+from jaxnn.curvature.products import hvp
+from jaxnn.curvature.roots import root_column
 from jaxnn.readings import second_moment
+from jaxnn.sweep.backpropagation import objective
 from tests.compare import KEY, draw
 
 NET, LOSS = nn.serial(nn.Dense(5), nn.tanh, nn.Dense(3)), nn.softmax_cross_entropy

@@ -9,7 +9,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, Dropout, Flatten, Layer, Parallel, Pixels, Skip, serial
-from jaxnn.checks import check_same_tree
+from jaxnn.core.refusals import check_same_tree
 from tests.compare import KEY, draw
 
 X = jnp.ones((3, 5))

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.backward_rules import (
+from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
+from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
+from jaxnn.feedback.rules import (
     GradientReversal,
     GuidedBackprop,
     StraightThrough,
     WithBackward,
     WithFeedback,
 )
-from jaxnn.feedback import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
-from jaxnn.feedback_direct import DirectFeedbackAlignment, DirectRandomTargetProjection
 from tests.cases import Case
 from tests.compare import KEY, assert_trees_close, by_hand, draw, norm, setting
 from tests.private_layers import LSTM

@@ -15,10 +15,10 @@ from experiments.config_file import load
 from experiments.config_network import BackwardName
 from experiments.runs import load_parameters, save_parameters
 from experiments.training.run import run
-from jaxnn.backward_rules import GradientReversal, GuidedBackprop, WithBackward, WithFeedback
-from jaxnn.feedback import FeedbackAlignment, SignSymmetric
-from jaxnn.feedback_direct import DirectFeedbackAlignment
-from jaxnn.feedback_networks import alignment, with_rule
+from jaxnn.feedback.direct import DirectFeedbackAlignment
+from jaxnn.feedback.matrices import FeedbackAlignment, SignSymmetric
+from jaxnn.feedback.networks import alignment, with_rule
+from jaxnn.feedback.rules import GradientReversal, GuidedBackprop, WithBackward, WithFeedback
 from tests.compare import KEY, assert_trees_close, setting
 
 NET = nn.serial(nn.Dense(7), nn.tanh, nn.Dense(5), nn.tanh, nn.Dense(3))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.gates import (
+from jaxnn.perceptron.gates import (
     and_gate,
     beside,
     convex_region,

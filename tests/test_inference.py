@@ -10,8 +10,8 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Embedding, OneHot, Rescale, freeze, serial
-from jaxnn.inference import Statistics
-from jaxnn.layer import mixing_layers
+from jaxnn.core.layer import mixing_layers
+from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 
 x64 = pytest.mark.usefixtures("x64")

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.backpropagation import objective
-from jaxnn.input_gradients import input_gradient, input_jacobian, integrated_gradients, saliency
-from jaxnn.layer import inner_layers, mixing_layers
+from jaxnn.core.layer import inner_layers, mixing_layers
+from jaxnn.curvature.input_gradients import (
+    input_gradient,
+    input_jacobian,
+    integrated_gradients,
+    saliency,
+)
+from jaxnn.sweep.backpropagation import objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 

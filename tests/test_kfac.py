@@ -9,11 +9,11 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxnn as nn
-from jaxnn.accumulation import accumulate
-from jaxnn.backpropagation import objective
-from jaxnn.kfac import KFAC, kfac_start, kfac_step
-from jaxnn.kfac_inverse import Inverses, Spectra, inverted, preconditioned
-from jaxnn.kronecker import KroneckerFactors, kflr, kronecker
+from jaxnn.curvature.kronecker_factors import KroneckerFactors, kflr, kronecker
+from jaxnn.optim.kfac import KFAC, kfac_start, kfac_step
+from jaxnn.optim.kfac_inverse import Inverses, Spectra, inverted, preconditioned
+from jaxnn.sweep.accumulation import accumulate
+from jaxnn.sweep.backpropagation import objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
 

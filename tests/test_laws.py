@@ -7,7 +7,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn.check import assert_layer
-from jaxnn.layer import mixing_layers
+from jaxnn.core.layer import mixing_layers
 from tests.cases import CASES, PUBLIC, name
 from tests.compare import KEY, assert_trees_close, by_hand, draw, setting
 from tests.test_backward_rules import RULES

@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Affine, Dense, l1, l2, serial
-from jaxnn.initializers import fans
+from jaxnn.layers.initializers import fans
 from tests.compare import assert_trees_close, draw
 
 KEY = jax.random.key(0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.perceptron import (
+from jaxnn.perceptron.rules import (
     Fit,
     _train,
     _two,
@@ -22,7 +22,7 @@ from jaxnn.perceptron import (
     train_perceptron,
     train_pocket_perceptron,
 )
-from jaxnn.threshold import homogeneous, threshold_unit
+from jaxnn.perceptron.threshold import homogeneous, threshold_unit
 from tests.compare import KEY
 
 CORNERS = np.array(list(itertools.product((0, 1), repeat=2)), np.float32)

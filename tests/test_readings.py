@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn.backpropagation import sweep
-from jaxnn.layer import mixing_layers
-from jaxnn.losses import Loss
+from jaxnn.core.layer import mixing_layers
+from jaxnn.losses.loss import Loss
 from jaxnn.readings import (
     Noise,
     SquaredNorms,
@@ -25,6 +24,7 @@ from jaxnn.readings import (
     variance,
     weighted,
 )
+from jaxnn.sweep.backpropagation import sweep
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 

@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, Embedding, Flatten, backprop, serial, softmax_cross_entropy
-from jaxnn.factors import Rows, Tied
+from jaxnn.core.factors import Rows, Tied
 from jaxnn.readings import (
     Reading,
     SquaredNorms,

@@ -12,7 +12,6 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, backprop, freeze, serial, softmax_cross_entropy
-from jaxnn.inference import Statistics
 from jaxnn.readings import (
     clipped,
     directional,
@@ -26,6 +25,7 @@ from jaxnn.readings import (
     variance,
     weighted,
 )
+from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}

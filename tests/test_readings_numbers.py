@@ -7,7 +7,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, backprop, half_square, serial
-from jaxnn.factors import Masked, Outer, Rows, Sum, Tied
+from jaxnn.core.factors import Masked, Outer, Rows, Sum, Tied
 from jaxnn.readings import SquaredNorms, blocks, second_moment, squared_norms, variance
 from tests.compare import assert_trees_close, draw
 

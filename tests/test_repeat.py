@@ -12,9 +12,9 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
-from jaxnn.backpropagation import sweep
-from jaxnn.layer import mixing_layers
-from jaxnn.repeat import _without
+from jaxnn.core.layer import mixing_layers
+from jaxnn.layers.repeat import _without
+from jaxnn.sweep.backpropagation import sweep
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LayerNorm
 

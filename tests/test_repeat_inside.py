@@ -7,9 +7,9 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
-from jaxnn.activations import Tanh
 from jaxnn.check import check_layer
-from jaxnn.inference import Statistics
+from jaxnn.layers.activations import Tanh
+from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 from tests.test_repeat import N, around, both, joined, setting, x64
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import draws
+from jaxnn.fast import draws
 
 ROOT = Path(__file__).parent.parent
 KEY = jax.random.key(3)

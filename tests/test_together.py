@@ -9,19 +9,10 @@ import pytest
 
 import jaxnn as nn
 from experiments.bench.method import temporary
-from jaxnn import (
-    SGD,
-    Adam,
-    BatchNorm,
-    Dense,
-    Dropout,
-    Flatten,
-    serial,
-    softmax_cross_entropy,
-    together,
-)
-from jaxnn.columns import Columns
-from jaxnn.together import stack, train_epoch_together, unstack
+from jaxnn import SGD, Adam, BatchNorm, Dense, Dropout, Flatten, serial, softmax_cross_entropy
+from jaxnn.fast.columns import Columns
+from jaxnn.training import together
+from jaxnn.training.together import stack, train_epoch_together, unstack
 from tests.compare import assert_trees_close
 
 x64 = pytest.mark.usefixtures("x64")

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from jaxnn.backpropagation import objective, sweep
 from jaxnn.check import check_grad
+from jaxnn.sweep.backpropagation import objective, sweep
 
 NET = nn.serial(nn.Dense(1000), nn.tanh, nn.Dense(250), nn.tanh, nn.Dense(10))
 BATCH = 256

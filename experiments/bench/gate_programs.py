@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from jaxnn.layer import output_like
-from jaxnn.together import stack, train_epoch_together
+from jaxnn.core.layer import output_like
+from jaxnn.training.together import stack, train_epoch_together
 
 
 class Call(NamedTuple):

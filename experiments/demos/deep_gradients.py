@@ -2,7 +2,7 @@
 
 Chapter 5 of Nielsen's book: the earlier the layer, the smaller its error, by a factor of four or
 five from layer to layer. The errors of all layers come out of one backward sweep, read with
-`jaxnn.factors`. The seeds behind the recorded numbers are unknown, so they are set against ten
+`jaxnn.core.factors`. The seeds behind the recorded numbers are unknown, so they are set against ten
 networks drawn anew, and ought to lie among these.
 """
 

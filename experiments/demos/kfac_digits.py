@@ -23,7 +23,7 @@ from rich.table import Table
 import jaxnn as nn
 from experiments.data import load
 from experiments.plots import COLOURS, panels, save
-from jaxnn.kfac import KFAC, kfac_start, kfac_step
+from jaxnn.optim.kfac import KFAC, kfac_start, kfac_step
 
 LOSS, BATCH, EPOCHS, RATES = nn.softmax_cross_entropy, 64, 20, (0.03, 0.1, 0.3)
 PLAIN, NATURAL = "momentum", "K-FAC"

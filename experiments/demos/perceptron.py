@@ -16,7 +16,7 @@ from rich.table import Table
 
 from experiments.data import Dataset, load
 from experiments.plots import COLOURS, draw_boundary, legend_below, panels, save, scatter_classes
-from jaxnn.perceptron import (
+from jaxnn.perceptron.rules import (
     Fit,
     novikoff_bound,
     train_averaged_perceptron,

@@ -20,7 +20,7 @@ from experiments.report.words import selection, set_to
 from experiments.runs import Lines
 from experiments.training.display import score_of
 from experiments.training.probe import short
-from jaxnn.layer import innermost
+from jaxnn.core.layer import innermost
 
 
 def curves(found: Source) -> Section | None:

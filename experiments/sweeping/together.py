@@ -18,8 +18,8 @@ from experiments.sweeping.grid import Cell
 from experiments.training.loop import one_epoch, order, run_key, start
 from experiments.training.task import Part, Task
 from experiments.training.warm_start import warmed
-from jaxnn import draws
-from jaxnn.together import stack, train_epoch_together, unstack
+from jaxnn.fast import draws
+from jaxnn.training.together import stack, train_epoch_together, unstack
 
 WIDEST = 2**30  # bytes that the networks of one program, and examples of their own, may take
 

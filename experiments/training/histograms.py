@@ -18,9 +18,9 @@ from jax.tree_util import SequenceKey, tree_flatten_with_path
 import jaxnn as nn
 from experiments.training.probe import Seen, paths_of, probed, seen, short
 from experiments.training.task import Task
-from jaxnn.elementwise import Activation
-from jaxnn.factors import Factor
-from jaxnn.layer import every_layer, innermost
+from jaxnn.core.factors import Factor
+from jaxnn.core.layer import every_layer, innermost
+from jaxnn.layers.elementwise import Activation
 
 EXAMPLES = 256
 BINS = 30

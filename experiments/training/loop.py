@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-import jaxnn.draws as draws
+import jaxnn.fast.draws as draws
 from experiments import build
 from experiments.config import Experiment
 from experiments.training.task import Task

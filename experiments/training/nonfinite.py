@@ -20,11 +20,11 @@ from experiments.runs import named
 from experiments.training.loop import one_epoch, order, run_key
 from experiments.training.probe import short
 from experiments.training.task import Task
-from jaxnn import draws
-from jaxnn.backpropagation import sweep
-from jaxnn.layer import Layer, Read, map_innermost
+from jaxnn.core.layer import Layer, Read, map_innermost
+from jaxnn.core.values import Pytree, static
+from jaxnn.fast import draws
 from jaxnn.readings import gradient
-from jaxnn.values import Pytree, static
+from jaxnn.sweep.backpropagation import sweep
 
 
 def finite(params: Any) -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 import jax
 
-from jaxnn.layer import Layer, Read, innermost, map_innermost
-from jaxnn.values import Pytree, static
+from jaxnn.core.layer import Layer, Read, innermost, map_innermost
+from jaxnn.core.values import Pytree, static
 
 
 class Seen(Pytree):

@@ -30,8 +30,8 @@ import jaxnn as nn
 from experiments.config import Experiment
 from experiments.config_problems import ConfigError
 from experiments.training.task import Part, Task
-from jaxnn.backpropagation import objective
-from jaxnn.feedback_networks import alignment
+from jaxnn.feedback.networks import alignment
+from jaxnn.sweep.backpropagation import objective
 
 OF_CLASSES = ("accuracy", "top_3", "top_5", "f1", "auc")
 OF_NUMBERS = ("r2", "mae")

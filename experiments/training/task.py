@@ -10,7 +10,7 @@ from experiments import build
 from experiments.config import Experiment, Train
 from experiments.config_problems import ConfigError
 from experiments.data import Dataset
-from jaxnn.layer import mixing_layers
+from jaxnn.core.layer import mixing_layers
 
 
 class Part(NamedTuple):

@@ -23,9 +23,9 @@ from experiments.config import Experiment
 from experiments.training.loop import Epoch, run_key
 from experiments.training.probe import Seen, paths_of, probed, seen, short
 from experiments.training.task import Task
-from jaxnn import draws
-from jaxnn.backpropagation import sweep
+from jaxnn.fast import draws
 from jaxnn.readings import gradient
+from jaxnn.sweep.backpropagation import sweep
 
 EXAMPLES = 1000  # that units are looked at with
 NEAR = 0.02

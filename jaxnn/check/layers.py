@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.backpropagation import objective, prepare, sweep
 from jaxnn.check.options import read_options
 from jaxnn.check.problem import Problem
 from jaxnn.check.report import Report
 from jaxnn.check.verify import verify
 from jaxnn.check.walk import at_fault, layer_problem, loss_at_fault, with_names
-from jaxnn.layer import Layer, inner_layers
-from jaxnn.losses import Loss
+from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
+from jaxnn.sweep.backpropagation import objective, prepare, sweep
 
 
 def check_layer(layer: Layer, params: Any, x: Any, *, key: Any = None, **options: Any) -> Report:

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxnn.check.arrays import is_inexact
 from jaxnn.check.kinks import kink_distance
-from jaxnn.layer import Layer
+from jaxnn.core.layer import Layer
 
 try:
     from hypothesis import reject

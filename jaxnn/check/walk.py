@@ -13,10 +13,10 @@ from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
 from jaxnn.check.report import Finding, Report
 from jaxnn.check.verify import verify
-from jaxnn.layer import Layer, inner_layers
-from jaxnn.losses import Loss
+from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.layers.repeat import Repeat
+from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
-from jaxnn.repeat import Repeat
 
 
 class Visit(NamedTuple):

@@ -7,8 +7,8 @@ of the examples in the objective, a number or (batch,): its answer takes the pla
 parameter. All of them come from one backward sweep.
 """
 
-from jaxnn.readings.clipped import clipped
-from jaxnn.readings.gram import gram, influence
+from jaxnn.readings.clipping import clipped
+from jaxnn.readings.grams import gram, influence
 from jaxnn.readings.linear import directional, factors, gradient, per_example, weighted
 from jaxnn.readings.moments import second_moment, variance
 from jaxnn.readings.noise import Noise, noise_scale

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor
+from jaxnn.core.factors import Factor
 
 LIMIT = 2**22  # numbers that a block may hold, unless a single gradient holds more
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
+from jaxnn.core.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.reading import Reading, over, wide
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked
+from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked
 from jaxnn.readings.blocks import sum_blocks
 from jaxnn.readings.products import HIGHEST
 from jaxnn.readings.reading import Reading, over, wide

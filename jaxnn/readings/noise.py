@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor
+from jaxnn.core.factors import Factor
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, over, total, wide
 

@@ -6,11 +6,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.values import static
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.products import HIGHEST, paired
 from jaxnn.readings.reading import Reading, wide
-from jaxnn.values import static
 
 Form = Literal["auto", "gram", "each"]
 

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
 
 HIGHEST = "highest"
 

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jaxnn.factors import Factor
-from jaxnn.transforms import wide_dtype
-from jaxnn.values import Pytree, static
+from jaxnn.core.factors import Factor
+from jaxnn.core.values import Pytree, static
+from jaxnn.optim.transforms import wide_dtype
 
 
 class Reading(Pytree):

@@ -5,8 +5,8 @@ import math
 from numbers import Integral
 from typing import Any
 
+from jaxnn.core.values import check_number
 from jaxnn.sklearn.network import ACTIVATIONS
-from jaxnn.values import check_number
 
 BELOW_ONE = math.nextafter(1.0, 0.0)
 CHOICES = {

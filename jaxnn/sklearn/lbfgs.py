@@ -7,11 +7,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 import jaxnn as nn
-from jaxnn.backpropagation import sweep
 from jaxnn.sklearn.examples import Examples, mean_weight
 from jaxnn.sklearn.hyperparameters import Hyperparameters
 from jaxnn.sklearn.network import affine_maps, computing, even, filled
 from jaxnn.sklearn.training import Training, note
+from jaxnn.sweep.backpropagation import sweep
 
 
 def run_lbfgs(model: Hyperparameters, training: Training, examples: Examples) -> None:

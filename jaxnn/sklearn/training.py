@@ -11,18 +11,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 import jaxnn as nn
-from jaxnn.inference import no_statistics
 from jaxnn.sklearn.examples import Examples, mean_weight
 from jaxnn.sklearn.hyperparameters import Hyperparameters
-from jaxnn.sklearn.network import (
-    affine_maps,
-    computing,
-    draw,
-    even,
-    filled,
-    network,
-    size_class,
-)
+from jaxnn.sklearn.network import affine_maps, computing, draw, even, filled, network, size_class
+from jaxnn.training.inference import no_statistics
 
 LEAST_RATE = 1e-6  # the adaptive rate is not cut below it
 

@@ -46,7 +46,7 @@ class Axis(NamedTuple):
 
 DATA = Axis(
     "data: ms for n examples, 784-100-10, batch 32",
-    (1280, 2560, 5120, 10240, 20480),  # shorter epochs have another layout, see `jaxnn.columns`
+    (1280, 2560, 5120, 10240, 20480),  # shorter epochs have another layout: `jaxnn.fast.columns`
     lambda n: Run((784, 100, 10), 32, n),
 )
 DEPTH = Axis(

@@ -1,0 +1,201 @@
+"""Factors: what the gradient of a parameter is made of, before anyone contracts it.
+
+Every gradient is a sum over the examples n of something linear in that example's error d[n]:
+
+    dw = sum_n c[n] G(d[n])
+
+A layer hands over a factor, which holds d and what else G needs, and leaves the contraction to the
+reading. So a layer is written once for all readings, and a reading once for all layers. The errors
+are each example's own, unweighted: the weights c of the examples in the objective (1/N for a mean)
+enter only in `contract`.
+
+A new kind of factor is one class here with one method, `total`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxnn.core.values import Pytree, static
+
+
+def along_batch(c: Any, d: Array) -> Array:
+    """c * d with c, a number or (batch,), laid along the first axis of d."""
+    c = jnp.asarray(c, d.dtype)
+    return c.reshape(c.shape + (1,) * (d.ndim - c.ndim)) * d if c.ndim else c * d
+
+
+def positions(x: Array) -> Array:
+    """x (batch, ..., n) as (batch, positions, n): the axes between are one."""
+    return x.reshape(len(x), math.prod(x.shape[1:-1]), x.shape[-1])
+
+
+class Factor(Pytree):
+    """Base of all factors. A subclass has a field d, (batch, ...), and writes `total`."""
+
+    def total(self, d: Any) -> Array:
+        """sum_n G(d[n]), linear in d, shaped like the parameter."""
+        raise NotImplementedError(f"write {type(self).__name__}.total(self, d)")
+
+    def contract(self, c: Any = 1.0) -> Array:
+        """sum_n c[n] G(d[n]), for c a number or (batch,).
+
+        A number is multiplied in last, where XLA fuses it into the optimizer's update.
+        """
+        d: Array = getattr(self, "d")  # noqa: B009 - each subclass declares its own d
+        if jnp.ndim(c):
+            return self.total(along_batch(c, d))
+        return along_batch(c, self.total(d))
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        """A tree of arrays with a row for each example, and what makes a factor of some rows.
+
+        By default that is the factor itself: all its arrays have the batch as their first axis.
+        """
+        return self, lambda some: some
+
+    def each(self) -> Array:
+        """G(d[n]) for each n, (batch, *shape of the parameter)."""
+        arrays, build = self.rows()
+        batches = jax.tree.map(lambda leaf: leaf[:, None], arrays)  # each example one of its own
+        return jax.vmap(lambda one: build(one).contract())(batches)
+
+
+class Outer(Factor):
+    """dw = sum a (x) d over the batch and all inner axes: the weight of an affine map.
+
+    a (*batch, n_in), d (*batch, n_out); dw (n_in, n_out), or (n_out, n_in) if `transpose`.
+    """
+
+    a: Any
+    d: Any
+    transpose: bool = static(default=False)
+
+    def total(self, d: Any) -> Array:
+        left, right = (d, self.a) if self.transpose else (self.a, d)
+        every = tuple(range(d.ndim - 1))
+        return jnp.tensordot(left, right, (every, every))
+
+    def sides(self) -> tuple[Array, Array]:
+        """What goes along the rows and the columns of dw, (batch, positions, n) each."""
+        a, d = positions(self.a), positions(self.d)
+        return (d, a) if self.transpose else (a, d)
+
+
+class Sum(Factor):
+    """db = sum of d over all axes in front of the parameter's own `rank`: biases and shifts."""
+
+    d: Any
+    rank: int = static(default=1)
+
+    def total(self, d: Any) -> Array:
+        return d.sum(tuple(range(d.ndim - self.rank)))
+
+
+class Scaled(Factor):
+    """dscale = sum of x * d over all axes in front of the parameter's own `rank`: scales."""
+
+    x: Any
+    d: Any
+    rank: int = static(default=1)
+
+    def total(self, d: Any) -> Array:
+        return (self.x * d).sum(tuple(range(d.ndim - self.rank)))
+
+
+class Rows(Factor):
+    """drows = scatter-add of d into the rows that were looked up: embeddings.
+
+    ids (*batch,), d (*batch, width); drows (n, width). An id met k times gets k terms.
+    """
+
+    ids: Any
+    d: Any
+    n: int = static()
+
+    def total(self, d: Any) -> Array:
+        rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1])
+        table = jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)]
+        return table.add(rows, mode="drop", wrap_negative_indices=False)
+
+    def distinct(self) -> tuple[Array, Array]:
+        """(sums, share): for each position the sum of d over all positions of that example with
+        the same id, (batch, positions, width), and 1 / (how many these are), (batch, positions).
+
+        So sum_t share f(sums) is the sum of f over the rows that the example touched. An id that
+        has no row has share 0. Costs positions^2 width for each example.
+        """
+        ids = positions(self.ids[..., None])[..., 0]
+        same = (ids[:, :, None] == ids[:, None, :]).astype(self.d.dtype)
+        share = ((ids >= 0) & (ids < self.n)).astype(self.d.dtype) / same.sum(-1)
+        return jnp.matmul(same, positions(self.d), precision="highest"), share
+
+
+class Formed(Factor):
+    """Gradients of the examples that are formed already: G(d[n]) = d[n]."""
+
+    d: Any
+
+    def total(self, d: Any) -> Array:
+        return d.sum(0)
+
+
+class Masked(Factor):
+    """The gradient of `part`, entry by entry times `mask`: a parameter used as mask * w.
+
+    mask is shaped like the parameter and the same for all examples.
+    """
+
+    part: Factor
+    mask: Any
+
+    def contract(self, c: Any = 1.0) -> Array:
+        return self.mask * self.part.contract(c)
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, build = self.part.rows()
+        return arrays, lambda some: Masked(build(some), self.mask)
+
+
+class Tied(Factor):
+    """The sum of several factors: one parameter that is used in several places."""
+
+    parts: tuple[Factor, ...]
+
+    def contract(self, c: Any = 1.0) -> Array:
+        first, *others = (part.contract(c) for part in self.parts)
+        return sum(others, start=first)
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, builds = zip(*(part.rows() for part in self.parts), strict=True)
+        return arrays, lambda some: Tied(tuple(b(s) for b, s in zip(builds, some, strict=True)))
+
+
+class Stacked(Factor):
+    """The factors of n equal layers as one: dw[l] = the gradient of layer l, (n, *shape of w).
+
+    `layers` is the factor of one of them, each of its arrays with a first axis of n.
+    """
+
+    layers: Any
+
+    def contract(self, c: Any = 1.0) -> Array:
+        return jax.vmap(lambda layer: layer.contract(c))(self.layers)
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays = jax.vmap(lambda layer: layer.rows()[0])(self.layers)
+
+        def build(some: Any) -> "Stacked":
+            rebuilt = jax.vmap(lambda layer, rows: layer.rows()[1](rows))
+            return Stacked(rebuilt(self.layers, _swapped(some)))
+
+        return _swapped(arrays), build
+
+
+def _swapped(arrays: Any) -> Any:
+    """The first two axes, layers and examples, exchanged."""
+    return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), arrays)

@@ -1,0 +1,192 @@
+"""The contract: what a layer is. A network is a layer too.
+
+    init(key, x)                           -> params
+    forward(params, x, key=None)           -> (y, residuals)
+    backward(params, residuals, dy, read)  -> (dx, readings)
+
+The batch is the first axis, features are the last, and a parameter is summed over all axes in
+front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x (None if x is
+of integers, which have no derivative), and the readings: the structure of params, with
+`read(factor)` where a parameter was. The factor holds what the parameter's gradient is made of;
+`read` decides what becomes of it, see `jaxnn.readings`.
+
+Residuals are a pytree of arrays, the least that makes `backward` cheap. A shape that backward
+needs travels in a `Shape`, because a plain tuple of ints would turn into arrays between two jits.
+
+Two more methods say how both sweeps change when the parameters and x move, for products with the
+Hessian (`jaxnn.curvature`). A layer does without them until somebody asks for such a product:
+
+    push(params, residuals, vparams, vx)                -> (vy, tangents)      as forward
+    bend(params, residuals, tangents, dy, rdy, read)    -> (dx, rdx, readings) as backward
+
+A tangent, the derivative along that motion, is called `v` + name; that of something that runs
+backward is called `r` + name, for Pearlmutter's R. None stands for the tangent of what stays put.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import jax
+
+from jaxnn.core.values import Static
+
+Read = Callable[[Any], Any]
+
+
+class Layer(Static):
+    """Base of all layers: an immutable value of hyperparameters. Parameters live outside.
+
+    A subclass declares its hyperparameters as fields and writes `forward` and `backward`, and
+    `init` if it has parameters. Set `mixes_examples` where y[n] depends on other rows than x[n],
+    and `curved = False` where y is piecewise linear in x for fixed parameters, and piecewise linear
+    in the parameters for a fixed x.
+    """
+
+    mixes_examples: ClassVar[bool] = False
+    curved: ClassVar[bool] = True
+
+    def init(self, key: Any, x: Any) -> Any:
+        """Parameters for inputs like x, of which only .shape and .dtype are used."""
+        del key, x
+        return ()
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        """The output and the residuals that `backward` needs."""
+        raise NotImplementedError(f"write {type(self).__name__}.forward(self, params, x, key=None)")
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        """The derivative by x, given that by y, and the readings of the parameters."""
+        raise NotImplementedError(
+            f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
+        )
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        """The tangent of y, given those of params and x, and the tangents that `bend` needs."""
+        if vx is None and not jax.tree.leaves(params):
+            return None, None
+        raise TypeError(
+            f"{self!r}: expected a layer with `push`, got one without; write "
+            f"{type(self).__name__}.push(self, params, residuals, vparams, vx), or leave tangents "
+            "out: compare backprop at params + h v and params - h v, or take ggn_diagonal or kflr"
+        )
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        """What `backward` returns as dx, and the tangents of what it returns: (dx, rdx, readings).
+
+        `read` gets the tangent of each factor, such as `Tied` of the factors with one part moved.
+        A layer that is not curved and has no parameters has nothing to add.
+        """
+        if self.curved or jax.tree.leaves(params):
+            raise TypeError(
+                f"{self!r}: expected a layer with `bend`, got one without; write "
+                f"{type(self).__name__}.bend(self, params, residuals, tangents, dy, rdy, read), "
+                "or take gnvp, the product with the Gauss-Newton matrix, which does not need it"
+            )
+        dx, readings = self.backward(params, residuals, dy, read)
+        rdx, _ = self.backward(params, residuals, rdy, read)
+        return dx, rdx, readings
+
+    def observe(self, residuals: Any) -> Any:
+        """Statistics of this mini-batch that inference will need, found among the residuals."""
+        del residuals
+        return ()
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        """(layer, params) for inference, given averages of what `observe` returned."""
+        del statistics
+        return self, params
+
+
+class Shape(Static):
+    """A shape among residuals: structure, so that it stays a tuple of ints between two jits."""
+
+    dims: tuple[int, ...]
+
+
+def two_rows(x: Any) -> Any:
+    """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
+    small for a layer that takes means over it."""
+    return jax.ShapeDtypeStruct((2, *x.shape[1:]), x.dtype) if x.shape else x
+
+
+def output_like(layer: Layer, params: Any, x: Any, key: Any = None) -> Any:
+    """Shape and dtype of the output, found by running `forward` without computing anything."""
+    return jax.eval_shape(layer.forward, params, x, key)[0]
+
+
+def inner_layers(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
+    """The fields of a combinator that hold layers."""
+    found = {}
+    for field in dataclasses.fields(layer):
+        value = getattr(layer, field.name)
+        several = isinstance(value, tuple) and value and all(isinstance(v, Layer) for v in value)
+        if several or isinstance(value, Layer):
+            found[field.name] = value
+    return found
+
+
+def every_layer(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """The network and every layer inside, with the path of its parameters: a tuple of layers adds
+    an index to the path, a single inner layer shares the parameters of the one around it."""
+    yield path, net
+    for value in inner_layers(net).values():
+        if isinstance(value, Layer):
+            yield from every_layer(value, path)
+        else:
+            for i, layer in enumerate(value):
+                yield from every_layer(layer, f"{path}[{i}]")
+
+
+def innermost(net: Layer) -> Iterator[tuple[str, Layer]]:
+    """Every layer that holds no others, with the path of its parameters."""
+    return ((path, layer) for path, layer in every_layer(net) if not inner_layers(layer))
+
+
+def map_innermost(
+    change: Callable[[str, Layer], Layer], net: Layer, path: str = "", *, whole: Any = ()
+) -> Layer:
+    """The same network with every innermost layer replaced by `change(path, layer)`; one of a kind
+    in `whole` counts as innermost, whatever it holds."""
+    inner = inner_layers(net)
+    if not inner or isinstance(net, whole):
+        return change(path, net)
+    changes: dict[str, Any] = {}
+    for name, value in inner.items():
+        if isinstance(value, Layer):
+            changes[name] = map_innermost(change, value, path, whole=whole)
+        else:
+            changes[name] = tuple(
+                map_innermost(change, layer, f"{path}[{i}]", whole=whole)
+                for i, layer in enumerate(value)
+            )
+    return net.replace(**changes)
+
+
+def mixing_layers(net: Layer) -> list[str]:
+    """Path and name of each layer that mixes the examples of a batch."""
+    return [f"{path} {layer!r}".strip() for path, layer in innermost(net) if layer.mixes_examples]
+
+
+def curved_layers(net: Layer) -> list[str]:
+    """Path and name of each layer that is not piecewise linear."""
+    return [f"{path} {layer!r}".strip() for path, layer in every_layer(net) if layer.curved]
+
+
+def check_layers(name: str, layers: Any) -> None:
+    """Refuse what is no tuple of one or more layers."""
+    if not isinstance(layers, tuple) or not layers:
+        raise TypeError(f"{name}: expected a tuple of one or more layers, got {layers!r}")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"{name}: expected a layer at [{i}], got {layer!r}; a layer is a value, such as "
+                "Dense(30) or relu, of a subclass of jaxnn.Layer"
+            )
+
+
+def added(a: Any, b: Any) -> Any:
+    """The sum of two tangents, where None stands for zero."""
+    return b if a is None else a if b is None else a + b

@@ -1,0 +1,1 @@
+"""Second derivatives, and derivatives by the inputs."""

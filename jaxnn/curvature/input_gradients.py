@@ -1,0 +1,160 @@
+"""Derivatives by the input: what an output, or the loss, answers to.
+
+Every example has its own: z_n depends on x_n alone, so a network that mixes the examples of a batch
+is refused. Integers have no derivative; give the network behind its embedding the rows instead.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn.core.layer import Layer, output_like
+from jaxnn.core.refusals import check_examples, is_concrete
+from jaxnn.curvature.roots import check_unmixed, n_columns, unit
+from jaxnn.losses.loss import Loss
+from jaxnn.sweep.backpropagation import objective, prepare
+
+
+def input_gradient(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None) -> Any:
+    """dl_n/dx_n for every example, shaped like x; what the loss reduces to does not matter.
+
+    Arguments and errors as for `backprop`; ValueError for a network that mixes examples, TypeError
+    for an x of integers.
+    """
+    x, y, _ = prepare(net, loss, params, x, y, key, None)
+    check_unmixed("input_gradient", net)
+    _check_movable("input_gradient", x)
+    return _input_gradient(net, loss, params, x, y, key)
+
+
+def input_jacobian(net: Layer, params: Any, x: Any, key: Any = None) -> Any:
+    """dz_n/dx_n for every example, (batch, *output, *input), output and input being the axes
+    behind the first. Errors as for `input_gradient`."""
+    return _input_jacobian(net, params, _points("input_jacobian", net, x), key)
+
+
+def saliency(net: Layer, params: Any, x: Any, classes: Any, key: Any = None) -> Any:
+    """|dz_nk/dx_n| for the class k = classes[n], shaped like x.
+
+    Outputs z are (batch, n), best the logits: a softmax behind them mixes in the other classes.
+    Errors as for `input_gradient`; ValueError for classes that are no integers (batch,) and outputs
+    of another shape. Source: Simonyan, Vedaldi and Zisserman 2014, section 3.
+    """
+    x = _points("saliency", net, x)
+    classes = _check_classes("saliency", net, params, x, classes, key)
+    return jnp.abs(_class_gradient(net, params, x, classes, key))
+
+
+def integrated_gradients(
+    net: Layer,
+    params: Any,
+    x: Any,
+    classes: Any,
+    key: Any = None,
+    *,
+    baseline: Any = None,
+    steps: int = 32,
+) -> Any:
+    """(x_n - b_n) times the mean of dz_nk/dx_n over the straight path from b_n to x_n, like x.
+
+    Complete: they add up to z_k(x_n) - z_k(b_n), k = classes[n]. The mean is a Gauss-Legendre sum
+    of `steps` points: exact to rounding on a smooth stretch, of an error that falls as 1/steps
+    where the path crosses kinks; compare the sum to see. `baseline` broadcasts to x, default 0.
+    Errors as for `saliency`; ValueError for steps below 1 and a baseline that does not fit.
+    Source: Sundararajan, Taly and Yan 2017, section 3.
+    """
+    x = _points("integrated_gradients", net, x)
+    classes = _check_classes("integrated_gradients", net, params, x, classes, key)
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"expected steps to be a whole number >= 1, got {steps!r}")
+    b = jnp.zeros((), x.dtype) if baseline is None else jnp.asarray(baseline, x.dtype)
+    padded = (1,) * (x.ndim - b.ndim) + b.shape
+    if len(padded) != x.ndim or any(i not in (1, n) for i, n in zip(padded, x.shape, strict=True)):
+        raise ValueError(f"expected a baseline that broadcasts to x {x.shape}, got {b.shape}")
+    return _integrated(net, params, x, jnp.broadcast_to(b, x.shape), classes, key, steps)
+
+
+def _points(name: str, net: Layer, x: Any) -> Any:
+    x = jnp.asarray(x)
+    check_examples(x)
+    check_unmixed(name, net)
+    _check_movable(name, x)
+    return x
+
+
+def _check_movable(name: str, x: Any) -> None:
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise TypeError(
+            f"{name}: expected floating-point x, got {x.dtype} of shape {x.shape}, which has no "
+            "derivative; take the network without its first layer, with that layer's output for x"
+        )
+
+
+def _check_classes(name: str, net: Layer, params: Any, x: Any, classes: Any, key: Any) -> Any:
+    given, classes = classes, jnp.asarray(classes)
+    outputs = output_like(net, params, x, key).shape
+    if len(outputs) != 2:
+        raise ValueError(
+            f"{name}: expected outputs (batch, n) to choose one of n from, got {outputs}; "
+            "input_jacobian gives the derivatives of all"
+        )
+    if classes.shape != x.shape[:1] or not jnp.issubdtype(classes.dtype, jnp.integer):
+        raise ValueError(
+            f"{name}: expected integer classes ({len(x)},), one for each example, got "
+            f"{classes.dtype} {classes.shape}"
+        )
+    n = outputs[-1]
+    if is_concrete(given) and not (np.min(given) >= 0 and np.max(given) < n):
+        raise ValueError(
+            f"{name}: expected classes in [0, {n}), the outputs of the network, got values from "
+            f"{np.min(given)} to {np.max(given)}"
+        )
+    return classes
+
+
+@jax.jit
+def _input_gradient(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> Any:
+    outputs, residuals = net.forward(params, x, key)
+    _, deltas, _ = objective(loss, outputs, y)
+    return net.backward(params, residuals, deltas, _unread)[0]
+
+
+@jax.jit
+def _input_jacobian(net: Layer, params: Any, x: Any, key: Any) -> Any:
+    outputs, residuals = net.forward(params, x, key)
+
+    def row(v: Any) -> Any:
+        dy = jnp.broadcast_to(unit(v, outputs), outputs.shape)
+        return net.backward(params, residuals, dy, _unread)[0]
+
+    rows = jax.vmap(row, out_axes=1)(jnp.arange(n_columns(outputs)))
+    return rows.reshape(len(x), *outputs.shape[1:], *x.shape[1:])
+
+
+@jax.jit
+def _class_gradient(net: Layer, params: Any, x: Any, classes: Any, key: Any) -> Any:
+    outputs, residuals = net.forward(params, x, key)
+    dy = jax.nn.one_hot(classes, outputs.shape[-1], dtype=outputs.dtype)
+    return net.backward(params, residuals, dy, _unread)[0]
+
+
+@partial(jax.jit, static_argnames="steps")
+def _integrated(
+    net: Layer, params: Any, x: Any, baseline: Any, classes: Any, key: Any, steps: int
+) -> Any:
+    nodes, shares = np.polynomial.legendre.leggauss(steps)  # on [-1, 1], where shares sum to 2
+    points = jnp.asarray(np.stack([(nodes + 1) / 2, shares / 2], axis=1), x.dtype)
+
+    def add(total: Any, point: Any) -> tuple[Any, None]:
+        at, share = point
+        on_path = baseline + at * (x - baseline)
+        return total + share * _class_gradient(net, params, on_path, classes, key), None
+
+    return (x - baseline) * jax.lax.scan(add, jnp.zeros_like(x), points)[0]
+
+
+def _unread(factor: Any) -> None:
+    del factor

@@ -1,0 +1,102 @@
+"""Products of the Hessian and of the Gauss-Newton matrix with a vector.
+
+With z the outputs, J = dz/dparams and H_n the Hessian of l_n at its outputs, the Hessian of the
+objective C = sum_n c_n l_n is
+
+    H = G + sum_n c_n sum_k (dl_n/dz_k) d2z_nk/dparams2,   G = sum_n c_n J_n^T H_n J_n
+
+G, the generalised Gauss-Newton matrix, leaves out how curved the network itself is. It has no
+negative eigenvalues, and for a cross-entropy it is the Fisher matrix. Neither matrix is formed: v
+is pushed through the network to the outputs, multiplied with H_n there, and pulled back, at about
+the price of three gradients for H and two for G.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.core.factors import along_batch
+from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.refusals import check_same_tree
+from jaxnn.losses.loss import Loss
+from jaxnn.sweep.backpropagation import example_weights, objective, prepare
+
+
+def hvp(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    v: Any,
+    key: Any = None,
+    *,
+    weights: Any = None,
+) -> tuple[Any, Any]:
+    """(C, H v), v and H v with the structure of params: the derivative of the gradient along v.
+
+    At kinks the second derivative is 0, as everywhere where the layer is straight. A penalty is not
+    part of C: `l2` of strength s adds s v for weights. Arguments and errors as for `backprop`;
+    ValueError for a v that does not fit params, TypeError for a layer without `push` or `bend`,
+    naming it. Source: Pearlmutter 1994, section 4.
+    """
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    return _hvp(net, loss, params, x, y, _like(params, v), key, weights)
+
+
+def gnvp(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    v: Any,
+    key: Any = None,
+    *,
+    weights: Any = None,
+) -> tuple[Any, Any]:
+    """(C, G v), v and G v with the structure of params. Arguments and errors as for `hvp`, but
+    layers need no `bend`. Source: Schraudolph 2002, section 3."""
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    return _gnvp(net, loss, params, x, y, _like(params, v), key, weights)
+
+
+@jax.jit
+def _hvp(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, v: Any, key: Any, weights: Any
+) -> tuple[Any, Any]:
+    outputs, residuals = net.forward(params, x, key)
+    value, deltas, c = objective(loss, outputs, y, weights)
+    vz, tangents = net.push(params, residuals, v, None)
+    rdeltas = _moved(loss, outputs, y, weights, vz)
+    if mixing_layers(net):
+        deltas, rdeltas, c = along_batch(c, deltas), along_batch(c, rdeltas), 1.0
+    _, _, hv = net.bend(params, residuals, tangents, deltas, rdeltas, lambda f: f.contract(c))
+    return value, hv
+
+
+@jax.jit
+def _gnvp(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, v: Any, key: Any, weights: Any
+) -> tuple[Any, Any]:
+    outputs, residuals = net.forward(params, x, key)
+    value, _, c = objective(loss, outputs, y, weights)
+    vz, _ = net.push(params, residuals, v, None)
+    rdeltas = _moved(loss, outputs, y, weights, vz)
+    if mixing_layers(net):
+        rdeltas, c = along_batch(c, rdeltas), 1.0
+    _, gv = net.backward(params, residuals, rdeltas, lambda f: f.contract(c))
+    return value, gv
+
+
+def _moved(loss: Loss, outputs: Any, y: Any, weights: Any, vz: Any) -> Any:
+    """The tangent of the deltas where outputs move along vz, which is None without parameters."""
+    _, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
+    rdeltas = loss.bend(outputs, y, jnp.zeros_like(outputs) if vz is None else vz)
+    return rdeltas if own is None else own[..., None] * rdeltas
+
+
+def _like(params: Any, v: Any) -> Any:
+    check_same_tree("v", v, "params", params)
+    return jax.tree.map(lambda p, leaf: jnp.asarray(leaf, p.dtype), params, v)

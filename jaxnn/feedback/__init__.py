@@ -1,0 +1,1 @@
+"""Other ways back than the transpose."""

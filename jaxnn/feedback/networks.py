@@ -1,0 +1,173 @@
+"""A backward rule for a network, and how far what it computes is from backpropagation."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.tree_util import keystr, tree_flatten_with_path
+
+from jaxnn.core.layer import Layer, Read, every_layer, inner_layers, map_innermost
+from jaxnn.core.parameters import weights
+from jaxnn.feedback.direct import DirectFeedbackAlignment
+from jaxnn.feedback.matrices import Transport, still
+from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward
+from jaxnn.layers.dense import Dense
+from jaxnn.layers.repeat import Repeat
+from jaxnn.losses.loss import Loss
+from jaxnn.readings import gradient
+from jaxnn.sweep.backpropagation import prepare, sweep
+
+
+def with_rule(net: Layer, rule: BackwardRule, kind: type | tuple[type, ...] = Dense) -> Layer:
+    """The network, every layer of a `kind` in it going back by the rule.
+
+        with_rule(serial(Dense(1000), sigmoid, Dense(10)), FeedbackAlignment())
+        = serial(Dense(1000), sigmoid, WithBackward(Dense(10), FeedbackAlignment()))
+
+    A layer below which nothing learns is left alone by the rules that go back at other weights:
+    nobody would hear of them. In a `Repeat` all layers take the rule: there is one below each but
+    the first. A direct rule is for the network as a whole, `WithBackward(net, rule)`. Raises
+    ValueError where no layer is left to take the rule.
+    """
+    if isinstance(rule, DirectFeedbackAlignment):
+        return WithBackward(net, rule)
+    repeats = [(path, layer) for path, layer in every_layer(net) if isinstance(layer, Repeat)]
+    stacked = {path for place, repeat in repeats for path, _ in every_layer(repeat, place)}
+    learns_below = False
+
+    def change(path: str, layer: Layer) -> Layer:
+        nonlocal learns_below
+        heard = learns_below or path in stacked or not isinstance(rule, Transport)
+        learns_below = learns_below or type(layer).init is not Layer.init
+        return WithBackward(layer, rule) if heard and isinstance(layer, kind) else layer
+
+    changed = map_innermost(change, net)
+    if changed == net:
+        kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise ValueError(
+            f"{rule!r}: expected a {kinds} with layers below that learn, got {net!r}; choose "
+            "another kind, or wrap a layer yourself with WithBackward"
+        )
+    return changed
+
+
+class Alignment(NamedTuple):
+    """A rule beside backpropagation at one weight: angles in degrees, and ratios of norms.
+
+    `delta` is the angle of the errors at the layer's output, `gradient` that of the gradients of
+    the weight, both over the mini-batch as one vector; a ratio is the rule's norm over backprop's.
+    `weights` is the angle of B^T and what backprop has in its place: the weight, or the product of
+    the weights from here to the output for direct feedback. nan where there is no such thing.
+    """
+
+    delta: Any
+    gradient: Any
+    weights: Any
+    delta_ratio: Any
+    gradient_ratio: Any
+
+
+def alignment(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None
+) -> dict[str, Alignment]:
+    """`Alignment` by the path of each weight, for a mini-batch; arguments and errors of `backprop`.
+
+    Below 90 degrees a step along the rule's gradient goes downhill. Both sweeps see the same
+    parameters, key and, for rules that draw, the same draw. Raises ValueError for a rule inside a
+    `Repeat`. Source: Lillicrap et al. 2016.
+    """
+    for path, layer in every_layer(net):
+        if isinstance(layer, Repeat) and _has_rule(layer):
+            raise ValueError(
+                f"alignment: expected backward rules outside of a Repeat, got {path} {layer!r}; "
+                "take serial of its layers"
+            )
+    x, y, _ = prepare(net, loss, params, x, y, key, None)
+    paths = [path for path, _ in tree_flatten_with_path(params)[0] if _counts(path)]
+    found = _alignment(net, loss, params, x, y, key)
+    return dict(zip(map(keystr, paths), found, strict=True))
+
+
+@jax.jit
+def _alignment(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> list[Alignment]:
+    leaves, structure = tree_flatten_with_path(params)
+
+    def readings(net: Layer) -> list[Any]:
+        return structure.flatten_up_to(sweep(net, loss, params, x, y, key, None, _look)[1])
+
+    rows = zip(leaves, readings(net), readings(_by_backprop(net)), strict=True)
+    return [_compare(rule, exact) for (path, _), rule, exact in rows if _counts(path)]
+
+
+class _Look(NamedTuple):
+    """What alignment reads of a weight."""
+
+    delta: Any
+    gradient: Any
+    pair: Any = None
+
+
+def _look(factor: Any, c: Any) -> _Look:
+    return _Look(getattr(getattr(factor, "part", factor), "d", None), gradient(factor, c))
+
+
+def _compare(rule: _Look, exact: _Look) -> Alignment:
+    delta, delta_ratio = _apart(rule.delta, exact.delta)
+    dw, gradient_ratio = _apart(rule.gradient, exact.gradient)
+    return Alignment(
+        delta, dw, _apart(*(exact.pair or (None, None)))[0], delta_ratio, gradient_ratio
+    )
+
+
+def _apart(a: Any, b: Any) -> tuple[Any, Any]:
+    """(angle in degrees, |a| / |b|). The half angle is that between a rhombus's side and diagonal,
+    exact for small angles, where the arc cosine loses half of its digits."""
+    if a is None or b is None:
+        return jnp.nan, jnp.nan
+    size_a, size_b = jnp.linalg.norm(a.reshape(-1)), jnp.linalg.norm(b.reshape(-1))
+    u, v = (a / size_a).reshape(-1), (b / size_b).reshape(-1)
+    angle = 2 * jnp.arctan2(jnp.linalg.norm(u - v), jnp.linalg.norm(u + v))
+    return jnp.rad2deg(angle), size_a / size_b
+
+
+class _Backprop(BackwardRule):
+    """Backprop with the parameters that a rule needs, and what the rule would have put where."""
+
+    rule: BackwardRule
+
+    @property
+    def has_feedback(self) -> bool:
+        return self.rule.has_feedback
+
+    def keep(self, x: Any, key: Any) -> Any:
+        return self.rule.keep(x, key)
+
+    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+        dx, readings = at.backprop(dy, read)
+        leaves, structure = tree_flatten_with_path(at.params)
+        pairs = iter(self.rule.compared(at))
+        looks = [
+            look._replace(pair=next(pairs, None)) if weights(path) else look
+            for (path, _), look in zip(leaves, structure.flatten_up_to(readings), strict=True)
+        ]
+        return dx, structure.unflatten(looks), still(at.feedback, len(dy), read)
+
+
+def _by_backprop(net: Layer) -> Layer:
+    """The same network, on the same parameters, without its rules."""
+    changes: dict[str, Any] = {
+        name: _by_backprop(v) if isinstance(v, Layer) else tuple(map(_by_backprop, v))
+        for name, v in inner_layers(net).items()
+    }
+    if isinstance(net, WithBackward):
+        changes["rule"] = _Backprop(net.rule)
+    return net.replace(**changes)
+
+
+def _has_rule(net: Layer) -> bool:
+    return any(isinstance(layer, WithBackward) for _, layer in every_layer(net))
+
+
+def _counts(path: tuple[Any, ...]) -> bool:
+    """Whether a leaf is a weight of a layer, not one of the feedback."""
+    return weights(path) and "feedback" not in {getattr(key, "name", "") for key in path}

@@ -1,0 +1,1 @@
+"""Layers: each one class, forward and backward side by side."""

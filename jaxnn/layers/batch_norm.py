@@ -1,0 +1,109 @@
+"""Batch normalisation, and what is left of it at inference."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxnn.core.factors import Scaled, Sum
+from jaxnn.core.layer import Layer, Read
+from jaxnn.core.parameters import ScaleShift
+from jaxnn.core.refusals import check_features, check_record
+from jaxnn.core.values import check_number
+
+
+class Moments(NamedTuple):
+    """Mean and biased variance of every feature, both (n,)."""
+
+    mean: Any
+    variance: Any
+
+
+class BatchNorm(Layer):
+    """Every feature with mean 0 and variance 1 over the mini-batch, then scaled and shifted.
+
+        y = scale xhat + shift,   xhat = (x - m) s,   s = (v + eps)^-1/2
+        dx = scale s (dy - mean(dy) - xhat mean(dy xhat))
+        dscale = sum dy xhat,     dshift = sum dy
+
+    Shapes: x and y (batch, ..., n); `ScaleShift` of (n,) each, `()` without `learned`, when y is
+    xhat. The means m, v (biased) and those of dx run over all axes in front of the last. Place it
+    before an activation to normalise the pre-activation, or after it for the output.
+
+    The examples of a batch mix: per-example quantities do not exist. Residuals: xhat, s and the
+    moments, which `observe` hands to the training loop. Frozen, it is the `Rescale` with m and v of
+    the statistics. Raises ValueError for fewer than two rows to take a mean over, and an x of fewer
+    than two axes; TypeError for an x that is not floating point.
+    Source: Ioffe and Szegedy 2015, algorithms 1 and 2; eps as in Keras.
+    """
+
+    learned: bool = True
+    eps: float = 1e-3
+    mixes_examples = True
+
+    def __post_init__(self) -> None:
+        check_number(self, "eps", 0.0, open_low=True)
+
+    def init(self, key: Any, x: Any) -> Any:
+        return Rescale().init(key, x) if self.learned else ()
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        if self.learned:
+            check_record(self, params, ScaleShift)
+        check_features(self, x)
+        rows = tuple(range(x.ndim - 1))
+        if x.size <= x.shape[-1]:
+            raise ValueError(
+                f"{self!r}: expected two or more rows to take a mean over, got x of shape "
+                f"{x.shape}; choose a batch size that leaves no single example over"
+            )
+        m = x.mean(rows)
+        centred = x - m
+        v = (centred * centred).mean(rows)
+        s = lax.rsqrt(v + self.eps)
+        xhat = centred * s
+        y = params.scale * xhat + params.shift if self.learned else xhat
+        return y, (xhat, s, Moments(m, v))
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        xhat, s, _ = residuals
+        rows = tuple(range(dy.ndim - 1))
+        gain, n = params.scale * s if self.learned else s, dy.size // dy.shape[-1]
+        # these sums are dshift and dscale: computed once, and xhat need not be stored for them
+        dx = gain * (dy - dy.sum(rows) / n - xhat * ((xhat * dy).sum(rows) / n))
+        return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
+
+    def observe(self, residuals: Any) -> Moments:
+        return residuals[2]
+
+    def freeze(self, params: Any, statistics: Moments | None) -> tuple[Layer, Any]:
+        if statistics is None:
+            raise ValueError(
+                f"{self!r}: expected statistics to freeze it with, got None; pass "
+                "state.statistics of a training, or average_statistics(net, params, x)"
+            )
+        s = lax.rsqrt(statistics.variance + self.eps)
+        scale = params.scale * s if self.learned else s
+        shift = params.shift if self.learned else jnp.zeros_like(s)
+        return Rescale(), ScaleShift(scale, shift - statistics.mean * scale)
+
+
+class Rescale(Layer):
+    """y = scale x + shift, dx = scale dy, dscale = sum x dy, dshift = sum dy. Residuals: x.
+
+    Shapes: x and y (batch, ..., n), scale and shift (n,), at first 1 and 0. What a `BatchNorm`
+    becomes when it is frozen. Raises as `Dense` does.
+    """
+
+    def init(self, key: Any, x: Any) -> ScaleShift:
+        check_features(self, x)
+        return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
+
+    def forward(self, params: ScaleShift, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_record(self, params, ScaleShift)
+        check_features(self, x)
+        return params.scale * x + params.shift, x
+
+    def backward(self, params: ScaleShift, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        return params.scale * dy, ScaleShift(read(Scaled(x, dy)), read(Sum(dy)))

@@ -1,0 +1,75 @@
+"""The dense layer."""
+
+from typing import Any
+
+import jaxnn.fast.draws as draws
+from jaxnn.core.factors import Outer, Sum, Tied
+from jaxnn.core.layer import Layer, Read
+from jaxnn.core.parameters import Affine
+from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
+from jaxnn.core.values import check_count
+from jaxnn.layers.initializers import Initializer, glorot, zeros
+
+
+class Dense(Layer):
+    """Affine map of the last axis.
+
+        y = x w + b
+
+    Shapes: x (*batch, n_in), w (n_in, n_out), b (n_out,), y (*batch, n_out); `Affine(w, None)`
+    without `bias`. Parameters take the dtype of x. Backward:
+
+        dx = dy w^T     dw = sum x (x) dy     db = sum dy
+
+    summed over all axes in front of the last. Residuals: x. Where w, b and x move:
+
+        vy = x vw + vx w + vb,   rdx = rdy w^T + dy vw^T,   rdw = sum x (x) rdy + vx (x) dy
+
+    Raises ValueError for fewer than two axes or a last axis that is not n_in, TypeError for an x
+    that is not floating point or not of the parameters' dtype.
+    Source: Rumelhart, Hinton and Williams 1986, eqs. 1, 5 to 7.
+    """
+
+    n_out: int
+    w_init: Initializer = glorot
+    b_init: Initializer = zeros
+    bias: bool = True
+    curved = False
+
+    def __post_init__(self) -> None:
+        check_count(self, "n_out")
+
+    def init(self, key: Any, x: Any) -> Affine:
+        check_features(self, x)
+        key_w, key_b = draws.split(require_key(self, key, "init(key, x)"))
+        dtype = float_dtype(x)
+        w = self.w_init(key_w, (x.shape[-1], self.n_out), dtype)
+        b = self.b_init(key_b, (self.n_out,), dtype) if self.bias else None
+        return Affine(w, b)
+
+    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_record(self, params, Affine)
+        check_features(self, x)
+        check_weight(self, params.w, x)
+        y = x @ params.w
+        return (y + params.b if self.bias else y), x
+
+    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        x = residuals
+        dx = dy @ params.w.T
+        dw = read(Outer(x, dy))
+        db = read(Sum(dy)) if self.bias else None
+        return dx, Affine(dw, db)
+
+    def push(self, params: Affine, residuals: Any, vparams: Affine, vx: Any) -> tuple[Any, Any]:
+        x = residuals
+        vy = x @ vparams.w if vx is None else x @ vparams.w + vx @ params.w
+        return (vy + vparams.b if self.bias else vy), (vparams.w, vx)
+
+    def bend(
+        self, params: Affine, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        x, (vw, vx) = residuals, tangents
+        dx, rdx = dy @ params.w.T, rdy @ params.w.T + dy @ vw.T
+        rdw = Outer(x, rdy) if vx is None else Tied((Outer(x, rdy), Outer(vx, dy)))
+        return dx, rdx, Affine(read(rdw), read(Sum(rdy)) if self.bias else None)

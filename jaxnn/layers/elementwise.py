@@ -1,0 +1,64 @@
+"""The base of the activations: how one is named, printed, and moves with its input."""
+
+import dataclasses
+from typing import Any, ClassVar, Self
+
+from jaxnn.core.layer import Layer, Read
+from jaxnn.core.values import check_number
+
+
+class Activation(Layer):
+    """Base of the activations: at most one number as a hyperparameter, printed by its name.
+
+    The Jacobian of an activation is symmetric, diag(phi') unless it mixes features, so a tangent is
+    pushed by the rule that pulls an error back. One that is curved writes `second`:
+
+        vy = phi' vx,    rdx = phi' rdy + phi'' vx dy
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.name = name
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_number(self, field.name)
+
+    def __call__(self, parameter: float) -> Self:
+        fields = dataclasses.fields(self)
+        if not fields:
+            raise TypeError(f"{self!r} has no parameter, got {parameter!r}; write {self!r} alone")
+        return self.replace(**{fields[0].name: parameter})
+
+    def __repr__(self) -> str:
+        changed = [
+            repr(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({changed[0]})" if changed else self.name
+
+    def second(self, residuals: Any) -> Any:
+        """phi'', shaped like x."""
+        raise TypeError(
+            f"{self!r}: expected an activation with `second`, got one without; write "
+            f"{type(self).__name__}.second(self, residuals), say curved = False if phi'' is 0, "
+            "or take gnvp, the product with the Gauss-Newton matrix, which does not need it"
+        )
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        if vx is None:
+            return None, None
+        return self.backward(params, residuals, vx, lambda factor: factor)[0], vx
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        vx = tangents
+        dx, _ = self.backward(params, residuals, dy, read)
+        rdx, _ = self.backward(params, residuals, rdy, read)
+        if self.curved and vx is not None:
+            rdx = rdx + self.second(residuals) * vx * dy
+        return dx, rdx, ()

@@ -1,0 +1,126 @@
+"""Mixed precision: parameters in one floating dtype, what is computed with them in another."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.dtypes import canonicalize_dtype
+
+from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
+from jaxnn.core.refusals import float_dtype
+from jaxnn.core.values import Static
+
+_DTYPES = ("bfloat16", "float32", "float64")
+
+
+class MixedPrecision(Layer):
+    """A network that computes in `dtype`; outside of it nothing changes.
+
+        y = up(layer(down(params), down(x))),    dx = up(backward(down(dy)))
+
+    `down` converts to `dtype` and `up` back again, both with the derivative 1. Parameters keep the
+    dtype that `init` gave them, float32 as a rule, so that small updates are not rounded away. y is
+    typed like the parameters, which gives a loss float32 outputs, and dx like x. Integers are not
+    converted; `Pixels`, `OneHot` and others with a field `dtype` make numbers of `dtype` of them.
+
+    Activations and errors are in `dtype`: in bfloat16 the residuals take half the memory. `read`
+    gets factors converted up, so sums over the batch and the weights of the examples have the
+    digits of the parameters, whatever the reading; what is summed has those of `dtype`. bfloat16
+    keeps 8 bits of precision and the range of float32, so errors need no scale. It is meant for
+    accelerators: XLA on a CPU multiplies in float32, and takes more time and memory for it.
+
+    Batch-norm takes its moments in `dtype` as well; inside a bfloat16 network
+    `MixedPrecision(BatchNorm(), "float32")` takes them in float32. Running statistics are float32
+    in any case. Frozen, it is the frozen network in the same `dtype`. Shapes, residuals and other
+    errors are those of the layer. Raises ValueError for a dtype but bfloat16, float32 and float64.
+    Source: Micikevicius et al. 2018, section 3.1; bfloat16: Kalamkar et al. 2019.
+    """
+
+    layer: Layer
+    dtype: str = "bfloat16"
+    curved = False
+
+    def __post_init__(self) -> None:
+        check_layers("MixedPrecision", (self.layer,))
+        if self.dtype not in _DTYPES:
+            raise ValueError(
+                f"MixedPrecision: expected a dtype of {_DTYPES}, got {self.dtype!r}"
+                + (_NO_FLOAT16 if self.dtype == "float16" else "; give its name")
+            )
+
+    def init(self, key: Any, x: Any) -> Any:
+        return self.layer.init(key, x)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        y, residuals = self._inside().forward(self._down(params), self._down(x), key)
+        return y.astype(_outside(params, x)), (residuals, _Dtype(x.dtype))
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        residuals, of_x = residuals
+        dx, readings = self._inside().backward(
+            self._down(params), residuals, self._down(dy), lambda f: read(_cast(f, dy.dtype))
+        )
+        return _cast(dx, of_x.dtype), readings
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        residuals, of_x = residuals
+        down, vparams, vx = map(self._down, (params, vparams, vx))
+        vy, tangents = self._inside().push(down, residuals, vparams, vx)
+        return _cast(vy, _outside(params, of_x)), tangents
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        residuals, of_x = residuals
+        down, rdown = self._down(dy), self._down(rdy)
+        dx, rdx, readings = self._inside().bend(
+            self._down(params), residuals, tangents, down, rdown, lambda f: read(_cast(f, dy.dtype))
+        )
+        return _cast(dx, of_x.dtype), _cast(rdx, of_x.dtype), readings
+
+    def observe(self, residuals: Any) -> Any:
+        return self.layer.observe(residuals[0])
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        layer, params = self.layer.freeze(params, statistics)
+        return self.replace(layer=layer), params
+
+    def _down(self, tree: Any) -> Any:
+        return _cast(tree, canonicalize_dtype(self.dtype))
+
+    def _inside(self) -> Layer:
+        """The layer, with those in it that make numbers of integers making numbers of `dtype`."""
+
+        def change(path: str, layer: Layer) -> Layer:
+            return layer.replace(dtype=self.dtype) if hasattr(layer, "dtype") else layer
+
+        return map_innermost(change, self.layer)
+
+
+_NO_FLOAT16 = (
+    ": it ends at 65504 and small errors vanish in it, so it would need a scale for the loss and "
+    "steps that are skipped; take bfloat16, which has the range of float32"
+)
+
+
+class _Dtype(Static):
+    """A dtype among residuals."""
+
+    dtype: Any
+
+
+def _cast(tree: Any, dtype: Any) -> Any:
+    """The tree with its floating-point arrays of that dtype, unless that is one of integers."""
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return tree
+
+    def cast(leaf: Any) -> Any:
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return jax.tree.map(cast, tree)
+
+
+def _outside(params: Any, x: Any) -> Any:
+    """The dtype of outputs: that of the parameters, else that of x, else JAX's default float."""
+    floating = (p for p in jax.tree.leaves(params) if jnp.issubdtype(p.dtype, jnp.floating))
+    return float_dtype(next(floating, x))

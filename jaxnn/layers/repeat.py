@@ -1,0 +1,191 @@
+"""n equal layers as one: a loop in the program in place of n copies of its code."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+import jaxnn.fast.draws as draws
+from jaxnn.core.factors import Factor, Stacked
+from jaxnn.core.layer import Layer, Read, check_layers
+from jaxnn.core.refusals import check_floating, is_concrete
+from jaxnn.core.values import Pytree, check_count, static
+from jaxnn.readings.reading import over
+
+
+class Repeat(Layer):
+    """n equal layers one after the other, each with parameters of its own: one scan up, one down.
+
+        x_(i+1) = layer(params_i, x_i)
+
+    Computes what `serial(layer, ..., layer)` does, and draws the same from the same key, but the
+    program does not grow with n. Parameters are those of the layer, each with a new first axis of
+    length n. Shapes: x and y as for the layer, which keeps shape and dtype.
+
+    Residuals: those of the layer, with a first axis of n. What a layer keeps of its x or y is
+    stored once for all: y_i is x_(i+1). The scan down leaves the factors of all layers, and `read`
+    gets them behind it, `Stacked`, so that a gradient is one product for all layers. To what looks
+    at a whole parameter or record n layers are one: a `Repeat` has one squared norm of w, one bound
+    in `clipped(..., "per_layer")`, one row in `summary`, and one error of its own under
+    `DirectFeedbackAlignment`. `kronecker` has no factors for it: `KFAC` goes on with its plain
+    gradient.
+
+    Raises ValueError for an n that is no whole number >= 1, a layer that changes the shape or dtype
+    of x, and parameters of another n; TypeError for an x that is not floating point.
+    """
+
+    layer: Layer
+    n: int
+    curved = False
+
+    def __post_init__(self) -> None:
+        check_layers("Repeat", (self.layer,))
+        check_count(self, "n")
+
+    def init(self, key: Any, x: Any) -> Any:
+        check_floating(self, x)
+        if key is not None and not is_concrete(key):
+            return lax.map(lambda k: self.layer.init(k, x), self._split(key))
+        keys = [None] * self.n if key is None else draws.split(key, self.n)
+        params = [self.layer.init(k, x) for k in keys]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+
+    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+        check_floating(self, x)
+        self._check_params(params)
+
+        def step(x: Any, layer: Any) -> tuple[Any, Any]:
+            p, k = layer
+            y, residuals = self.layer.forward(p, x, k)
+            self._check_output(x, y)
+            rest = _without(residuals, (x, y))
+            return y, (x if rest.needs(2) else None, rest)
+
+        y, (xs, rest) = lax.scan(step, x, (params, self._split(key)), length=self.n)
+        return y, (xs, None if xs is None else y, rest)
+
+    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+        def back(layer: Any, residuals: Any, dy: Any) -> tuple[Any, Any]:
+            return self.layer.backward(layer[0], residuals, dy, _kept)
+
+        return self._down(back, (params,), residuals, dy, read)
+
+    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+        layers = params, self._each(residuals), vparams
+
+        def step(vx: Any, layer: Any) -> tuple[Any, Any]:
+            p, r, vp = layer
+            return self.layer.push(p, r, vp, vx)
+
+        if vx is None:  # it moves from the second layer on
+            first = jax.tree.map(lambda leaf: leaf[0], layers)
+            vy = jax.eval_shape(step, None, first)[0]
+            vx = None if vy is None else jnp.zeros(vy.shape, vy.dtype)
+        return lax.scan(step, vx, layers, length=self.n)
+
+    def bend(
+        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
+    ) -> tuple[Any, Any, Any]:
+        def back(layer: Any, residuals: Any, errors: Any) -> tuple[Any, Any]:
+            (p, t), (dy, rdy) = layer, errors
+            dx, rdx, factors = self.layer.bend(p, residuals, t, dy, rdy, _kept)
+            return (dx, rdx), factors
+
+        (dx, rdx), readings = self._down(back, (params, tangents), residuals, (dy, rdy), read)
+        return dx, rdx, readings
+
+    def _down(
+        self, back: Callable[..., Any], layers: Any, residuals: Any, errors: Any, read: Read
+    ) -> tuple[Any, Any]:
+        """(errors, factors) = back(layer, residuals, errors) from the last layer to the first, and
+        the readings of the factors of all."""
+        xs, y, rest = residuals
+
+        def step(carry: Any, layer: Any) -> tuple[Any, Any]:
+            errors, y = carry
+            _, x, rest = layer
+            errors, factors = back(layer[0], rest.whole((x, y)), errors)
+            return (errors, x), _without(factors, jax.tree.leaves(layer))
+
+        layers = layers, xs, rest
+        (errors, _), found = lax.scan(step, (errors, y), layers, length=self.n, reverse=True)
+
+        def reading(factor: Any) -> Any:
+            return read(Stacked(factor)) if isinstance(factor, Factor) else factor
+
+        return errors, over(Factor, reading, found.whole(jax.tree.leaves(layers)))
+
+    def observe(self, residuals: Any) -> Any:
+        return jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
+
+    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+        freeze = jax.vmap(self.layer.freeze, axis_size=self.n)
+        layer, params = freeze(params, statistics)
+        return Repeat(layer, self.n), params
+
+    def first(self, params: Any, x: Any, key: Any) -> tuple[Any, Any, Any]:
+        """The arguments with which `forward` calls the first layer."""
+        p, k = jax.tree.map(lambda leaf: leaf[0], (params, self._split(key)))
+        return p, x, k
+
+    def _split(self, key: Any) -> Any:
+        return None if key is None else jax.random.split(key, self.n)
+
+    def _each(self, residuals: Any) -> Any:
+        """The residuals of the layer, with a first axis of n."""
+        xs, y, rest = residuals
+        return rest.whole((xs, None if xs is None else jnp.concatenate([xs[1:], y[None]])))
+
+    def _check_params(self, params: Any) -> None:
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+            if leaf.shape[:1] != (self.n,):
+                raise ValueError(
+                    f"{self!r}: expected parameters with a first axis of {self.n}, one entry for "
+                    f"each layer, got {jax.tree_util.keystr(path)} of shape {leaf.shape}; take "
+                    "them from init of this very network"
+                )
+
+    def _check_output(self, x: Any, y: Any) -> None:
+        if (y.shape, y.dtype) != (x.shape, x.dtype):
+            raise ValueError(
+                f"{self!r}: expected a layer that keeps shape and dtype of x, {x.shape} "
+                f"{x.dtype}, got {y.shape} {y.dtype}; give it {x.shape[-1]} outputs, and put a "
+                "first layer of another width in front"
+            )
+
+
+class _Rest(Pytree):
+    """A tree without the arrays that are known from elsewhere: where each leaf is found, in those
+    and `others` together."""
+
+    others: tuple[Any, ...]
+    places: tuple[int, ...] = static()
+    structure: Any = static()
+
+    def needs(self, n: int) -> bool:
+        """Whether one of the first n known arrays is a leaf."""
+        return any(place < n for place in self.places)
+
+    def whole(self, known: Sequence[Any]) -> Any:
+        """The tree again."""
+        arrays = (*known, *self.others)
+        return self.structure.unflatten(arrays[place] for place in self.places)
+
+
+def _without(tree: Any, known: Sequence[Any]) -> _Rest:
+    """The tree without these very arrays, and with those that it holds twice only once."""
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = list(known)
+    for leaf in leaves:
+        if not any(leaf is array for array in arrays):
+            arrays.append(leaf)
+    index = {id(array): place for place, array in reversed(list(enumerate(arrays)))}
+    places = tuple(index[id(leaf)] for leaf in leaves)
+    return _Rest(tuple(arrays[len(known) :]), places, structure)
+
+
+def _kept(factor: Factor) -> Factor:
+    """What is read inside the scan: the factor itself."""
+    return factor

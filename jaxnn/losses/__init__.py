@@ -1,0 +1,1 @@
+"""Losses and penalties: a value and its derivative."""

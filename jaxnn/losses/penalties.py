@@ -1,0 +1,70 @@
+"""Penalties on the size of the weights, added to the objective.
+
+A penalty is called on a tree of parameters and returns `(value, grads)`, grads with the structure
+of the tree. It looks at weights alone, see `jaxnn.core.parameters`; `on=everything` includes
+biases, scales and shifts. Adding `l2` to the gradient is not the same as the decoupled decay of
+`AdamW`: with an adaptive optimizer the penalty is rescaled like the rest of the gradient.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from jax.tree_util import keystr, tree_flatten_with_path
+
+from jaxnn.core.parameters import weights
+from jaxnn.core.values import Pytree, check_number, static
+
+Selection = Callable[[tuple[Any, ...]], bool]
+
+
+class Penalty(Pytree):
+    """value = l1 sum |w| + l2/2 sum w^2,   dw = l1 sign(w) + l2 w, over the leaves `on` chooses.
+
+    At w = 0 the subgradient of |w| is taken as 0. Raises ValueError for a negative or non-finite
+    l1 or l2, and for a tree in which `on` chooses nothing.
+    """
+
+    l1: Any = 0.0
+    l2: Any = 0.0
+    on: Selection = static(default=weights)
+
+    def __post_init__(self) -> None:
+        check_number(self, "l1", 0.0)
+        check_number(self, "l2", 0.0)
+
+    def __call__(self, params: Any) -> tuple[Any, Any]:
+        leaves, structure = tree_flatten_with_path(params)
+        if not any(self.on(path) for path, _ in leaves):
+            raise ValueError(
+                f"{self!r}: expected weights among the parameters, got "
+                f"{', '.join(keystr(path) for path, _ in leaves) or 'no parameters'}; name them w "
+                "in a record such as jaxnn.Affine, or pass on=jaxnn.everything"
+            )
+        value, grads = jnp.zeros(()), []
+        for path, w in leaves:
+            if self.on(path):
+                l1, l2 = jnp.asarray(self.l1, w.dtype), jnp.asarray(self.l2, w.dtype)
+                value = value + (l1 * jnp.abs(w) + 0.5 * l2 * w * w).sum().astype(value.dtype)
+                grads.append(l1 * jnp.sign(w) + l2 * w)
+            else:
+                grads.append(jnp.zeros_like(w))
+        return value, structure.unflatten(grads)
+
+
+def l1(strength: Any, on: Selection = weights) -> Penalty:
+    """strength * sum |w|: pulls small weights to zero (lasso). Source: Tibshirani 1996."""
+    return Penalty(l1=strength, on=on)
+
+
+def l2(strength: Any, on: Selection = weights) -> Penalty:
+    """strength/2 * sum w^2: gradient strength * w (ridge, weight decay under plain SGD).
+
+    Nielsen 2015, eq. 87, writes lambda/(2n) sum w^2: that is strength = lambda/n.
+    """
+    return Penalty(l2=strength, on=on)
+
+
+def elastic(l1: Any, l2: Any, on: Selection = weights) -> Penalty:
+    """l1 * sum |w| + l2/2 * sum w^2. Source: Zou and Hastie 2005, eq. 3, up to their factor 1/2."""
+    return Penalty(l1=l1, l2=l2, on=on)

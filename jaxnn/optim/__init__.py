@@ -1,0 +1,1 @@
+"""Optimizers: what turns a gradient into an update."""

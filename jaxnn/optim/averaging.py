@@ -1,0 +1,90 @@
+"""Averages of the parameters over the course of training, for use at inference."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.core.values import Pytree, check_number
+from jaxnn.optim.transforms import Transformation, apply_updates, wide_dtype
+
+
+class Average(NamedTuple):
+    """What `Averaged` keeps: the state of its optimizer, the updates made, and the average."""
+
+    optimizer: Any
+    step: Any
+    params: Any
+
+
+class Averaged(Pytree):
+    """An optimizer, and an average of the parameters p_1, p_2, ... after each of its updates.
+
+        average_t = sum_i decay^(t-i) p_i / sum_i decay^(t-i),    i = 1 ... t
+
+    The updates are those of the optimizer; `averaged(state)` reads the average. Dividing by the sum
+    of the weights, (1 - decay^t) / (1 - decay), leaves no bias towards the start: neither zeros nor
+    the first parameters are in it. decay 0 is p_t itself, decay 1 the plain mean of all, and half
+    of the weight lies on the last 0.7 / (1 - decay) updates.
+
+    The average is a second copy of the parameters, at least in float32. `Averaged` stands inside a
+    `chain` or around it, where it sees the whole update: `soft_threshold` behind it would move the
+    parameters once more, unseen. decay is a number, so a sweep over decays is one `vmap`.
+
+    Raises ValueError for a decay outside [0, 1]. Source: Polyak and Juditsky 1992 (the mean);
+    Kingma and Ba 2015, section 7.2 (the decay, and division by the sum).
+    """
+
+    optimizer: Transformation
+    decay: Any = 0.999
+
+    def __post_init__(self) -> None:
+        check_number(self, "decay", 0.0, 1.0)
+
+    def init(self, params: Any) -> Average:
+        """State before the first update: the average is a copy of the parameters."""
+        # a copy, because one array cannot be donated as two
+        copy = jax.tree.map(lambda p: jnp.array(p, wide_dtype(p), copy=True), params)
+        return Average(self.optimizer.init(params), jnp.zeros((), jnp.int32), copy)
+
+    def update(self, grads: Any, state: Average, params: Any) -> tuple[Any, Average]:
+        """(updates, state), the updates of the optimizer."""
+        updates, kept = self.optimizer.update(grads, state.optimizer, params)
+        step = state.step + 1
+
+        def mix(average: Any, p: Any) -> Any:
+            part = _part(jnp.asarray(self.decay, average.dtype), step.astype(average.dtype))
+            return average + part * (p.astype(average.dtype) - average)
+
+        moved = jax.tree.map(mix, state.params, apply_updates(params, updates))
+        return updates, Average(kept, step, moved)
+
+
+def _part(decay: Any, t: Any) -> Any:
+    """The weight of the newest of t terms, (1 - decay) / (1 - decay^t); 1/t for decay 1."""
+    below = jnp.where(decay < 1, decay, 0)  # the branch not taken would divide 0 by 0
+    return jnp.where(decay < 1, (1 - below) / (1 - below**t), 1 / t)
+
+
+def averaged(state: Any) -> Any:
+    """The averaged parameters of a `State` whose optimizer is or has an `Averaged` in it.
+
+    Structure, shapes and dtypes are those of `state.params`, and so are the values before the first
+    update. `freeze(net, averaged(state), state.statistics)` is the network to use. The statistics
+    of batch-norm stay the running ones, seen at the parameters of each step; those that belong to
+    the average are `average_statistics(net, averaged(state), x, batch_size=...)`.
+
+    Raises ValueError for a state with no `Averaged` in it, or with several.
+    """
+    leaves = jax.tree.leaves(state.optimizer, is_leaf=_is_average)
+    found = [leaf for leaf in leaves if _is_average(leaf)]
+    if len(found) != 1:
+        raise ValueError(
+            f"averaged: expected the state of an optimizer with one Averaged in it, got "
+            f"{len(found)}; train with Averaged(Adam(1e-3)), for example"
+        )
+    return jax.tree.map(lambda a, p: a.astype(p.dtype), found[0].params, state.params)
+
+
+def _is_average(node: Any) -> bool:
+    return isinstance(node, Average)

@@ -1,0 +1,119 @@
+"""The damped inverse of a Kronecker product, and what it makes of a gradient.
+
+With A = inputs and G = errors the product is a matrix on [dw; db], and
+
+    exact      (A (x) G + lambda I)^-1:   U_A [(U_A^T [dw; db] U_G) / (l_A l_G^T + lambda)] U_G^T
+    factored   (A + pi sqrt(lambda) I)^-1 [dw; db] (G + sqrt(lambda)/pi I)^-1
+
+from A = U_A diag(l_A) U_A^T and likewise G, pi^2 = (tr A / dim A) / (tr G / dim G). The factored
+one adds to lambda I the mixed terms pi sqrt(lambda) I (x) G + A (x) sqrt(lambda)/pi I, so it damps
+more. Source: Martens and Grosse 2015, sections 4.2 and 6.3 (factored); George et al. 2018 (exact).
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import cho_factor, cho_solve
+
+from jaxnn.core.parameters import Affine
+from jaxnn.curvature.kronecker_factors import KroneckerFactors
+from jaxnn.optim.transforms import wide_dtype
+
+Inverse = Literal["exact", "factored"]
+
+
+class Spectra(NamedTuple):
+    """Eigenvalues and eigenvectors (in columns) of both factors, and the damping."""
+
+    inputs: Any
+    errors: Any
+    damping: Any
+
+    def times(self, m: Any) -> Any:
+        """The exact inverse times m."""
+        (l_a, u_a), (l_g, u_g) = self.inputs, self.errors
+        turned = _product(u_a.T, m, u_g)
+        return _product(u_a, turned / (l_a[:, None] * l_g + self.damping), u_g.T)
+
+
+class Inverses(NamedTuple):
+    """The damped inverses of both factors."""
+
+    inputs: Any
+    errors: Any
+
+    def times(self, m: Any) -> Any:
+        """The factored inverse times m."""
+        return _product(self.inputs, m, self.errors)
+
+
+def inverted(factors: Any, params: Any, damping: Any, inverse: Inverse) -> Any:
+    """`Spectra` or `Inverses` in the place of every affine map, None for other parameters.
+
+    `factors` is a tree of `KroneckerFactors`, as a reading leaves it. An `Affine` is one map of
+    w and b together; in any other record each w is a map of its own.
+    """
+    leaves, structure = jax.tree.flatten(factors, is_leaf=_is_place)
+    records = structure.flatten_up_to(params)
+    places = zip(leaves, records, strict=True)
+    return structure.unflatten([_invert(f, record, damping, inverse) for f, record in places])
+
+
+def preconditioned(inverses: Any, grads: Any) -> Any:
+    """The gradient of every affine map times its inverse; other gradients as they are."""
+    leaves, structure = jax.tree.flatten(inverses, is_leaf=_is_place)
+    records = structure.flatten_up_to(grads)
+    found = [
+        g if inverse is None else _split(inverse.times(_joined(g)), g)
+        for inverse, g in zip(leaves, records, strict=True)
+    ]
+    return structure.unflatten(found)
+
+
+def _is_place(node: Any) -> bool:
+    return node is None or isinstance(node, Affine | KroneckerFactors | Spectra | Inverses)
+
+
+def _invert(factors: Any, record: Any, damping: Any, inverse: Inverse) -> Any:
+    with_bias = isinstance(record, Affine) and record.b is not None
+    factors = factors.w if isinstance(factors, Affine) else factors
+    if factors is None:
+        return None
+    a, g = factors if with_bias else (factors.inputs[:-1, :-1], factors.errors)
+    damping = jnp.asarray(damping, g.dtype)
+    if inverse == "exact":
+        return Spectra(_spectrum(a), _spectrum(g), damping)
+    ratio = (jnp.trace(a) / len(a)) / (jnp.trace(g) / len(g))
+    pi = jnp.sqrt(jnp.where((ratio > 0) & jnp.isfinite(ratio), ratio, 1))
+    root = jnp.sqrt(damping)
+    return Inverses(_inverse(a, pi * root), _inverse(g, root / pi))
+
+
+def _spectrum(matrix: Any) -> tuple[Any, Any]:
+    values, vectors = jnp.linalg.eigh(matrix)
+    return jnp.maximum(values, 0), vectors
+
+
+def _inverse(matrix: Any, shift: Any) -> Any:
+    eye = jnp.eye(len(matrix), dtype=matrix.dtype)
+    return cho_solve(cho_factor(matrix + shift * eye), eye)
+
+
+def _joined(g: Any) -> Any:
+    """[dw; db], at least in float32."""
+    w, b = g if isinstance(g, Affine) else (g, None)
+    rows = w if b is None else jnp.concatenate([w, b[None]])
+    return rows.astype(wide_dtype(rows))
+
+
+def _split(rows: Any, like: Any) -> Any:
+    if not isinstance(like, Affine):
+        return rows.astype(like.dtype)
+    if like.b is None:
+        return Affine(rows.astype(like.w.dtype), None)
+    return Affine(rows[:-1].astype(like.w.dtype), rows[-1].astype(like.b.dtype))
+
+
+def _product(a: Any, b: Any, c: Any) -> Any:
+    return jnp.linalg.multi_dot([a, b, c], precision="highest")

@@ -1,0 +1,205 @@
+"""Optimizers: gradient transformations written as a rule for one array.
+
+The numbers of an optimizer are pytree leaves: another learning rate does not compile again, and a
+sweep over rates is one `jax.vmap`. `learning_rate` is a number or a schedule. Letters: g gradient,
+p parameter, t = 1, 2, ... the step, eta the learning rate. State and arithmetic are at least
+float32, whatever the parameters are.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.core.parameters import weights
+from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.values import Pytree, check_number, static
+from jaxnn.optim.transforms import wide_dtype
+from jaxnn.schedules import rate_at
+
+
+class OptimizerState(NamedTuple):
+    """`step` counts the updates made; `slots` holds one tree like params for each running sum."""
+
+    step: Any
+    slots: tuple[Any, ...]
+
+
+class Optimizer(Pytree):
+    """Base of all optimizers. A subclass says how many `slots` it keeps and writes `rule`."""
+
+    learning_rate: Any
+
+    def __post_init__(self) -> None:
+        if not callable(self.learning_rate):
+            check_number(self, "learning_rate", 0.0)
+
+    def n_slots(self) -> int:
+        """How many arrays the rule keeps for each parameter, zero at first."""
+        return 0
+
+    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+        """The update of one array, to be added to p, and its new slots."""
+        raise NotImplementedError(f"write {type(self).__name__}.rule(self, g, p, slots, eta, t)")
+
+    def update_of(self, path: Any, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> Any:
+        """`rule` for the parameter at `path`, where it depends on what the parameter is."""
+        del path
+        return self.rule(g, p, slots, eta, t)
+
+    def init(self, params: Any) -> OptimizerState:
+        """State before the first update."""
+        return _no_steps(params, self.n_slots())
+
+    def update(self, grads: Any, state: OptimizerState, params: Any) -> tuple[Any, OptimizerState]:
+        """(updates, state): updates are shaped and typed like params, to be added to them.
+
+        Raises ValueError where the structures or shapes of grads, params and state differ.
+        """
+        check_same_tree("grads", grads, "params", params)
+        for slot in state.slots:
+            check_same_tree("the optimizer's state", slot, "params", params)
+        eta = rate_at(self.learning_rate, state.step.astype(float))
+        leaves, structure = jax.tree_util.tree_flatten_with_path(params)
+        columns = [jax.tree.leaves(tree) for tree in (grads, *state.slots)]
+        updates, slots = [], []
+        for (path, p), g, *slot in zip(leaves, *columns, strict=True):
+            dtype = wide_dtype(p)
+            u, new = self.update_of(
+                path,
+                g.astype(dtype),
+                p.astype(dtype),
+                slot,
+                jnp.asarray(eta, dtype),
+                (state.step + 1).astype(dtype),
+            )
+            updates.append(u.astype(p.dtype))
+            slots.append(new)
+        trees = [structure.unflatten(column) for column in zip(*slots, strict=True)]
+        return structure.unflatten(updates), OptimizerState(state.step + 1, tuple(trees))
+
+
+@partial(jax.jit, static_argnums=1)  # one program for all parameters, instead of one for each
+def _no_steps(params: Any, slots: int) -> OptimizerState:
+    def zeros() -> Any:
+        return jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p)), params)
+
+    return OptimizerState(jnp.zeros((), jnp.int32), tuple(zeros() for _ in range(slots)))
+
+
+class SGD(Optimizer):
+    """Gradient descent: p <- p - eta g. With momentum mu, v <- mu v + g and
+
+        p <- p - eta v,    or with `nesterov`    p <- p - eta (g + mu v).
+
+    Without momentum (None) nothing is kept. Sources: Polyak 1964, eq. 9; Nesterov 1983 in the form
+    of Sutskever et al. 2013, eqs. 3 and 4, with the rate outside of v.
+    """
+
+    momentum: Any = None
+    nesterov: bool = static(default=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.momentum is not None:
+            check_number(self, "momentum", 0.0, 1.0)
+        elif self.nesterov:
+            raise ValueError("SGD: expected a momentum with nesterov=True, got None; try 0.9")
+
+    def n_slots(self) -> int:
+        return 0 if self.momentum is None else 1
+
+    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+        if self.momentum is None:
+            return -eta * g, ()
+        mu = jnp.asarray(self.momentum, g.dtype)
+        v = mu * slots[0] + g
+        return -eta * (g + mu * v if self.nesterov else v), (v,)
+
+
+class AdaGrad(Optimizer):
+    """s <- s + g^2,   p <- p - eta g / (sqrt(s) + eps). Source: Duchi, Hazan and Singer 2011."""
+
+    eps: Any = 1e-10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "eps", 0.0, open_low=True)
+
+    def n_slots(self) -> int:
+        return 1
+
+    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+        s = slots[0] + g * g
+        return -eta * g / (jnp.sqrt(s) + jnp.asarray(self.eps, g.dtype)), (s,)
+
+
+class RMSProp(Optimizer):
+    """s <- decay s + (1 - decay) g^2,   p <- p - eta g / (sqrt(s) + eps).
+
+    Source: Tieleman and Hinton 2012, lecture 6.5.
+    """
+
+    decay: Any = 0.9
+    eps: Any = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "decay", 0.0, 1.0)
+        check_number(self, "eps", 0.0, open_low=True)
+
+    def n_slots(self) -> int:
+        return 1
+
+    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+        decay, eps = jnp.asarray(self.decay, g.dtype), jnp.asarray(self.eps, g.dtype)
+        s = decay * slots[0] + (1 - decay) * g * g
+        return -eta * g / (jnp.sqrt(s) + eps), (s,)
+
+
+class Adam(Optimizer):
+    """m <- b1 m + (1 - b1) g,   s <- b2 s + (1 - b2) g^2,
+
+        p <- p - eta (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + eps).
+
+    Source: Kingma and Ba 2015, algorithm 1.
+    """
+
+    b1: Any = 0.9
+    b2: Any = 0.999
+    eps: Any = 1e-8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "b1", 0.0, 1.0)
+        check_number(self, "b2", 0.0, 1.0)
+        check_number(self, "eps", 0.0, open_low=True)
+
+    def n_slots(self) -> int:
+        return 2
+
+    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+        b1, b2, eps = (jnp.asarray(v, g.dtype) for v in (self.b1, self.b2, self.eps))
+        m = b1 * slots[0] + (1 - b1) * g
+        s = b2 * slots[1] + (1 - b2) * g * g
+        return -eta * (m / (1 - b1**t)) / (jnp.sqrt(s / (1 - b2**t)) + eps), (m, s)
+
+
+class AdamW(Adam):
+    """Adam, and apart from it p <- p - eta weight_decay p for weights (not biases or scales).
+
+    The decay does not pass through the division by sqrt(s): it is decoupled, unlike an `l2` penalty
+    added to g. Source: Loshchilov and Hutter 2019, algorithm 2.
+    """
+
+    weight_decay: Any = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "weight_decay", 0.0)
+
+    def update_of(self, path: Any, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> Any:
+        u, slots = self.rule(g, p, slots, eta, t)
+        decay = jnp.asarray(self.weight_decay, g.dtype) if weights(path) else 0
+        return u - eta * decay * p, slots

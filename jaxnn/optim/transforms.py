@@ -1,0 +1,153 @@
+"""Gradient transformations: what turns a gradient into an update.
+
+    init(params)                  -> state
+    update(grads, state, params)  -> (updates, state)
+
+Updates are added to the parameters. An optimizer is a transformation; `chain` makes one of several;
+anything else with these two methods can be used in `train_step`, such as a pair of functions.
+"""
+
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn.core.parameters import weights
+from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.values import Pytree, Static, check_number
+from jaxnn.schedules import rate_at
+
+
+class Transformation(Protocol):
+    """Anything with `init` and `update` as above."""
+
+    def init(self, params: Any) -> Any: ...
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]: ...
+
+
+class Chain(Pytree):
+    """Transformations one after the other; `chain(clip_by_global_norm(1.0), Adam(1e-3))`."""
+
+    transforms: tuple[Any, ...]
+
+    def init(self, params: Any) -> tuple[Any, ...]:
+        return tuple(transform.init(params) for transform in self.transforms)
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        states = []
+        for transform, s in zip(self.transforms, state, strict=True):
+            grads, s = transform.update(grads, s, params)
+            states.append(s)
+        return grads, tuple(states)
+
+
+def chain(*transforms: Transformation) -> Chain:
+    """The transformations one after the other, as one."""
+    return Chain(transforms)
+
+
+class _Clip(Pytree):
+    limit: Any
+
+    def __post_init__(self) -> None:
+        check_number(self, "limit", 0.0, open_low=True)
+
+    def init(self, params: Any) -> tuple[()]:
+        return ()
+
+
+class clip_by_global_norm(_Clip):  # written like a function, because it is used like one
+    """g * min(1, limit / |g|), |g| the norm of all gradients together; |g| = 0 stays.
+
+    Raises ValueError for a limit that is not positive. Source: Pascanu, Mikolov and Bengio 2013,
+    algorithm 1.
+    """
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        norm = global_norm(grads)
+        limit = jnp.asarray(self.limit, norm.dtype)
+        scale = jnp.where(norm > limit, limit / jnp.where(norm > 0, norm, 1), 1)
+        return jax.tree.map(lambda g: g * scale.astype(g.dtype), grads), state
+
+
+class clip_by_value(_Clip):
+    """min(max(g, -limit), limit), entry by entry. Raises ValueError for a limit <= 0."""
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        def clip(g: Any) -> Any:
+            limit = jnp.asarray(self.limit, g.dtype)
+            return jnp.clip(g, -limit, limit)
+
+        return jax.tree.map(clip, grads), state
+
+
+class Foreign(Static):
+    """A transformation from elsewhere, as structure: a pair of functions cannot be a jit argument.
+
+    It is compared as the object inside is; one made of closures compiles again when built anew.
+    """
+
+    transformation: Any
+
+    def init(self, params: Any) -> Any:
+        return self.transformation.init(params)
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        return self.transformation.update(grads, state, params)
+
+
+def as_argument(transformation: Any) -> Any:
+    """The transformation itself if its leaves are numbers and arrays, else wrapped as structure."""
+    leaves = jax.tree.leaves(transformation)
+    own = all(isinstance(leaf, (int, float, np.number, np.ndarray, jax.Array)) for leaf in leaves)
+    return transformation if own else Foreign(transformation)
+
+
+class soft_threshold(Pytree):  # written like a function, because it is used like one
+    """The proximal step of an L1 penalty, behind an optimizer: weights that come near 0 become 0.
+
+        p <- sign(q) max(|q| - threshold, 0),   q = p + update
+
+    For gradient descent at the rate eta under l1 = lambda, threshold = eta lambda. Unlike the
+    subgradient of `l1`, which jumps around 0, it makes weights exactly 0. `threshold` is a number
+    or a schedule of the step. Weights alone. Raises ValueError for a threshold below 0.
+    Source: Daubechies, Defrise and De Mol 2004; Beck and Teboulle 2009, eq. 1.5.
+    """
+
+    threshold: Any
+
+    def __post_init__(self) -> None:
+        if not callable(self.threshold):
+            check_number(self, "threshold", 0.0)
+
+    def init(self, params: Any) -> Any:
+        return jnp.zeros((), jnp.int32)
+
+    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        threshold = rate_at(self.threshold, state.astype(float))
+
+        def shrink(path: Any, u: Any, p: Any) -> Any:
+            q = p + u
+            kept = jnp.sign(q) * jnp.maximum(jnp.abs(q) - jnp.asarray(threshold, q.dtype), 0)
+            return kept - p if weights(path) else u
+
+        return jax.tree_util.tree_map_with_path(shrink, grads, params), state + 1
+
+
+def global_norm(tree: Any) -> Any:
+    """The Euclidean norm of all numbers of a tree, at least in float32."""
+    wide = [leaf.astype(wide_dtype(leaf)) for leaf in jax.tree.leaves(tree)]
+    return jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in wide))
+
+
+def wide_dtype(leaf: Any) -> Any:
+    """The dtype sums over a leaf are kept in: its own, but never less than float32."""
+    return leaf.dtype if leaf.dtype.itemsize >= 4 else jnp.float32
+
+
+def apply_updates(params: Any, updates: Any) -> Any:
+    """params + updates. Raises ValueError where structure or shapes differ."""
+    check_same_tree("updates", updates, "params", params)
+    return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)

@@ -1,0 +1,1 @@
+"""The perceptron, its rules, and threshold units."""

@@ -1,0 +1,1 @@
+"""Forward and backward through a network: backpropagation, micro-batches, prediction."""

@@ -1,0 +1,190 @@
+"""Backpropagation: the forward sweep, the loss, the backward sweep, and what is read from it."""
+
+import math
+import weakref
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn.core.factors import Factor, along_batch
+from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.refusals import as_array, check_examples, is_concrete
+from jaxnn.losses.loss import Loss
+from jaxnn.readings import gradient
+from jaxnn.readings.reading import as_reading, over
+from jaxnn.sweep.mixing import Mixing, check_mixing, exact_factors, with_constant_statistics
+
+
+def backprop(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    key: Any = None,
+    *,
+    weights: Any = None,
+    read: Any = gradient,
+    mixing: Mixing = "error",
+) -> tuple[Any, Any]:
+    """The value of the objective, and a reading of its every parameter.
+
+        C = sum_n c_n l_n,    c_n = weights_n / sum_m weights_m for a loss with reduction "mean"
+
+    x (batch, ...), y targets as the loss wants them, key for a network with random layers, weights
+    (batch,) >= 0, one for each example. Returns `(value, readings)`: the readings have the
+    structure of params, and with `read=gradient` they are dC/dparams. Several readings in a tuple
+    cost one sweep and give a tuple, see `jaxnn.readings`. Weights that are all zero give the value
+    0 and gradients 0. An example with inner axes (a sequence) has the sum over its positions for
+    l_n; a mean is over all positions then.
+
+    Readings of single examples do not exist where a layer mixes them, such as batch-norm, and
+    raise; `mixing` chooses what to take instead: "frozen", "attribution" or "exact", see
+    `jaxnn.sweep.mixing`.
+
+    Raises ValueError for an empty batch, x, y and weights of unequal length, targets the loss
+    refuses, and readings that do not exist; TypeError and ValueError for an x or params the network
+    refuses, naming the layer.
+    """
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    reading = as_reading(read)
+    return _backprop(net, loss, params, x, y, key, weights, reading, mixing=mixing)
+
+
+@partial(jax.jit, static_argnames="mixing")
+def _backprop(*arguments: Any, mixing: Mixing) -> tuple[Any, Any]:
+    return sweep(*arguments, mixing=mixing)[:2]
+
+
+def sweep(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    key: Any,
+    weights: Any,
+    read: Any,
+    mixing: Mixing = "error",
+) -> tuple[Any, Any, Any]:
+    """`backprop` without its checks, to be called inside a jitted program, and what the network
+    observed of the mini-batch."""
+    reading, mixes = as_reading(read), mixing_layers(net)
+    check_mixing(reading, mixes, mixing)
+    if mixes and mixing == "frozen":
+        net, mixes = with_constant_statistics(net), []
+    outputs, residuals = net.forward(params, x, key)
+    value, deltas, c = objective(loss, outputs, y, weights)
+    if mixes and mixing == "exact":
+        found = exact_factors(net, params, residuals, deltas)
+        found = over(Factor, lambda factor: reading.of(factor, c), found)
+    else:
+        if mixes:  # an error is then no longer that of one row alone: weigh at the loss
+            deltas, c = _weigh(deltas, c)
+        _, found = net.backward(params, residuals, deltas, lambda factor: reading.of(factor, c))
+    return value, reading.answer(reading.finish(found, c)), net.observe(residuals)
+
+
+def objective(loss: Loss, outputs: Any, y: Any, weights: Any = None) -> tuple[Any, Any, Any]:
+    """(C, deltas, c) with C = sum_n c_n l_n, deltas = dl_n/doutputs, c a number or (batch,).
+
+    Weights that the loss gives to positions inside an example belong to l_n, and so to deltas.
+    With reduction "none" C is the vector of all c_n l_n.
+    """
+    c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
+    values, deltas = example_errors(loss, outputs, y, own)
+    return reduced(loss, values, c), deltas, c
+
+
+def example_weights(loss: Loss, y: Any, weights: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:
+    """(c, own): the weights of the examples in the objective, and those the loss gives to the
+    positions inside them, of that shape, (batch, ...); None if they count alike."""
+    own = loss.weights(y, dtype)
+    if own is None and weights is None:
+        return (1 / math.prod(shape) if loss.reduction == "mean" else 1.0), None
+    own = jnp.ones(shape, dtype) if own is None else own
+    given = jnp.ones(shape[0], dtype) if weights is None else weights.astype(dtype)
+    counts = given * own.sum(tuple(range(1, len(shape))))
+    c, own = (given, own) if len(shape) > 1 else (counts, None)
+    if loss.reduction == "mean":
+        total = counts.sum()
+        c = c / jnp.where(total > 0, total, 1)  # nothing counts: C = 0
+    return c, own
+
+
+def example_errors(loss: Loss, outputs: Any, y: Any, own: Any) -> tuple[Any, Any]:
+    """(l_n, dl_n/doutputs), with `own` weights inside an example; l_n is summed over positions."""
+    values, deltas = loss(outputs, y)
+    if own is not None:
+        values, deltas = values * own, deltas * own[..., None]
+    return values.sum(tuple(range(1, values.ndim))), deltas
+
+
+def reduced(loss: Loss, values: Any, c: Any) -> Any:
+    """C = sum_n c_n l_n; with reduction "none" the vector of all c_n l_n."""
+    return c * values if loss.reduction == "none" else (c * values).sum()
+
+
+def _weigh(deltas: Any, c: Any) -> tuple[Any, Any]:
+    """Errors weighted relative to the mean weight, and that mean."""
+    if not jnp.ndim(c):
+        return deltas, c
+    mean = c.mean()
+    return along_batch(c / jnp.where(mean > 0, mean, 1), deltas), mean
+
+
+def prepare(
+    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any
+) -> tuple[Any, Any, Any]:
+    """x, y and weights as arrays, once they are known to fit together and the targets to mean
+    something. What shapes alone can tell, the network and the loss find out for themselves."""
+    given = y
+    x, y = as_array(x), as_array(y)
+    check_examples(x)
+    if y.ndim < 1 or len(y) != len(x):
+        raise ValueError(
+            f"expected y with an entry for each of the {len(x)} examples of x, got shape {y.shape}"
+        )
+    if weights is not None:
+        weights = _check_weights(weights, len(x))
+    if is_concrete(given):
+        _check_targets(net, loss, params, x, given, key)
+    return x, y, weights
+
+
+_trusted: dict[int, tuple[Any, Any]] = {}  # by the id of targets: a reference, and whose they are
+
+
+def _check_targets(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> None:
+    """Look at the values of y; once is enough for an array of JAX, which nobody can change."""
+    whose, place = (net, loss, x.shape), id(y)
+    known = _trusted.get(place)
+    if known is not None and known[0]() is y and known[1] == whose:
+        return
+    loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])
+    if isinstance(y, jax.Array):
+        _trusted[place] = weakref.ref(y, lambda _: _trusted.pop(place, None)), whose
+
+
+def _check_weights(weights: Any, n: int) -> Any:
+    if is_concrete(weights) and not bool((np.isfinite(weights) & (np.asarray(weights) >= 0)).all()):
+        raise ValueError(f"expected weights that are finite and >= 0, got {np.asarray(weights)}")
+    weights = jnp.asarray(weights)
+    if weights.shape != (n,):
+        raise ValueError(
+            f"expected weights of shape ({n},), one for each example, got {weights.shape}"
+        )
+    return weights
+
+
+@jax.jit
+def _apply(net: Layer, params: Any, x: Any, key: Any) -> Any:
+    return net.forward(params, x, key)[0]
+
+
+def output_shape(net: Layer, params: Any, x: Any, key: Any) -> Any:
+    """Shape and dtype of the outputs; jit remembers those it has seen, so a step pays once."""
+    return _apply.eval_shape(net, params, x, key)

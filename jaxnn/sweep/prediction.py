@@ -1,0 +1,89 @@
+"""What a network puts out, and how good it is."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.core.layer import Layer
+from jaxnn.core.refusals import check_examples
+from jaxnn.losses.loss import Loss
+from jaxnn.sweep.backpropagation import objective, prepare
+
+
+def predict(net: Layer, params: Any, x: Any, key: Any = None, *, batch_size: int = 0) -> Any:
+    """The outputs of the network, (n, ...): logits, if the loss it was trained with takes those.
+
+    With a `batch_size` the examples go through in chunks of that many, to bound the memory; 0 is
+    all at once. Raises ValueError for an empty batch.
+    """
+    x = jnp.asarray(x)
+    check_examples(x)
+    return _predict(net, params, x, key, batch_size=batch_size)
+
+
+def evaluate(
+    net: Layer,
+    loss: Loss,
+    params: Any,
+    x: Any,
+    y: Any,
+    key: Any = None,
+    *,
+    weights: Any = None,
+    metrics: tuple[Callable[[Any, Any], Any], ...] = (),
+    batch_size: int = 0,
+) -> dict[str, Any]:
+    """{"loss": ..., name of metric: ...} over all examples, each by its weight.
+
+    A metric is a module-level function of outputs and targets that returns a score for every
+    example, such as `accuracy`. The loss is reduced as it says. Arguments and errors as for
+    `backprop`, `batch_size` as for `predict`.
+    """
+    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    outputs = _predict(net, params, x, key, batch_size=batch_size)
+    return _score(loss, outputs, y, weights, metrics=metrics)
+
+
+def accuracy(outputs: Any, y: Any) -> Any:
+    """1.0 where the largest output is that of the right class, else 0.0; (*batch,).
+
+    y holds labels (*batch,) or, shaped like the outputs, one-hot rows. The first of tied outputs
+    counts. Raises ValueError for other shapes and for a single output, which has no largest.
+    """
+    n = outputs.shape[-1]
+    labels = jnp.argmax(y, -1) if y.shape == outputs.shape else y
+    if labels.shape != outputs.shape[:-1] or n < 2:
+        raise ValueError(
+            f"accuracy: expected two or more outputs a class and labels or one-hot rows, got "
+            f"outputs {outputs.shape} and y {y.shape}"
+        )
+    hit = jnp.argmax(outputs, -1).astype(jnp.int32) == labels.astype(jnp.int32)
+    return hit.astype(outputs.dtype)
+
+
+@partial(jax.jit, static_argnames="batch_size")
+def _predict(net: Layer, params: Any, x: Any, key: Any, *, batch_size: int) -> Any:
+    def outputs(chunk: Any) -> Any:
+        return net.forward(params, chunk, key)[0]
+
+    if not batch_size or batch_size >= len(x):
+        return outputs(x)
+    full = len(x) // batch_size
+    split = full * batch_size
+    first = jax.lax.map(outputs, x[:split].reshape(full, batch_size, *x.shape[1:]))
+    first = first.reshape(split, *first.shape[2:])
+    return jnp.concatenate([first, outputs(x[split:])]) if split < len(x) else first
+
+
+@partial(jax.jit, static_argnames="metrics")
+def _score(loss: Loss, outputs: Any, y: Any, weights: Any, *, metrics: Any) -> dict[str, Any]:
+    scores = {"loss": objective(loss, outputs, y, weights)[0]}
+    for metric in metrics:
+        values = metric(outputs, y)
+        w = jnp.ones_like(values) if weights is None else weights.astype(values.dtype)
+        w = jnp.broadcast_to(w.reshape(w.shape[:1] + (1,) * (values.ndim - 1)), values.shape)
+        scores[metric.__name__] = (w * values).sum() / w.sum()
+    return scores

@@ -1,0 +1,1 @@
+"""Steps, epochs, many models, and the network for inference."""

@@ -21,7 +21,7 @@ from experiments.config_toml import to_toml
 from experiments.data import read
 from experiments.training.task import Task, prepare
 from jaxnn.check import Report, check_backprop, check_grad
-from jaxnn.check.arrays import exact, named, perturbed
+from jaxnn.check.numeric.arrays import exact, named, perturbed
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, sweep
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnn.check.diagnosis import Evidence
+from jaxnn.check.diagnosis.diagnosis import Evidence
 
 B, N, M, KEEP, LAMBDA, VALID, SMOOTHING = 13, 5, 7, 0.8, 0.01, 11, 0.1
 CONSTANTS = {"batch": B, "keep": KEEP, "lambda": LAMBDA, "n_valid": VALID, "heads": 12, "groups": 4}

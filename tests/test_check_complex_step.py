@@ -7,9 +7,9 @@ import pytest
 from jax import lax
 from jax.extend.core import ClosedJaxpr, jaxprs_in_params
 
-from jaxnn.check import complex_numpy, complex_rules
-from jaxnn.check.complex_step import NotAnalytic, complex_step_jvp
-from jaxnn.check.differences import numerical_jvp
+from jaxnn.check.numeric import complex_numpy, complex_rules
+from jaxnn.check.numeric.complex_step import NotAnalytic, complex_step_jvp
+from jaxnn.check.numeric.differences import numerical_jvp
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 4))  # of both signs, without ties

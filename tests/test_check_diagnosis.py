@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxnn.check import diagnosis
-from jaxnn.check.diagnosis import Cause, Evidence, chance, diagnose
-from jaxnn.check.filters_numbers import name_of
+from jaxnn.check.diagnosis import diagnosis
+from jaxnn.check.diagnosis.diagnosis import Cause, Evidence, chance, diagnose
+from jaxnn.check.diagnosis.numbers import name_of
 from tests.diagnosis_rows import CONSTANTS, ROWS, World
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn.check.differences import (
+from jaxnn.check.numeric.differences import (
     numerical_directional,
     numerical_jvp,
     numerical_vjp,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxnn.check.kinks import clear_of_kinks, kink_distance
-from jaxnn.check.kinks_offsets import OFFSETS
+from jaxnn.check.kinks.distance import clear_of_kinks, kink_distance
+from jaxnn.check.kinks.offsets import OFFSETS
 
 X = jnp.array([0.9, -1.3, 0.25, 2.0])
 RMS = float(jnp.sqrt(jnp.mean(X**2)))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jaxnn.check import check_vjp
-from jaxnn.check import plugin as plugin_module
 from jaxnn.check.options import LEVELS
+from jaxnn.check.testing import plugin as plugin_module
 
 pytest_plugins = "pytester"
 
@@ -41,7 +41,8 @@ def run(pytester):
     def run(tests: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(test_inner=HEAD + tests)
         return pytester.runpytest_inprocess(
-            *("-p", "no:jaxnn", "-p", "no:cacheprovider", "-p", "jaxnn.check.plugin"), *options
+            *("-p", "no:jaxnn", "-p", "no:cacheprovider", "-p", "jaxnn.check.testing.plugin"),
+            *options,
         )
 
     return run
@@ -234,13 +235,13 @@ def test_an_installed_plugin_imports_jax_for_nobody(pytester):
     info = pytester.path / "somebodys-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: somebodys\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[pytest11]\njaxnn = jaxnn.check.plugin\n")
+    (info / "entry_points.txt").write_text("[pytest11]\njaxnn = jaxnn.check.testing.plugin\n")
     pytester.makepyfile("""
         import sys
 
         def test_a(pytestconfig):
             assert pytestconfig.pluginmanager.has_plugin("jaxnn")
-            assert "jaxnn.check.plugin" in sys.modules
+            assert "jaxnn.check.testing.plugin" in sys.modules
             assert "jax" not in sys.modules
     """)
     result = subprocess.run(

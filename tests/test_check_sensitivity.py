@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxnn.check import check_grad
-from jaxnn.check.mutants import Call, mutants
-from jaxnn.check.planting import Sensitivity, differ, sensitivity
+from jaxnn.check.planting.mutants import Call, mutants
+from jaxnn.check.planting.sensitivity_of import Sensitivity, differ, sensitivity
 
 rng = np.random.default_rng(0)
 

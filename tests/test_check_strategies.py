@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.check.kinks import kink_distance
+from jaxnn.check.kinks.distance import kink_distance
 
 hypothesis = pytest.importorskip("hypothesis")
 given = hypothesis.given
-from jaxnn.check import strategies  # noqa: E402 - needs hypothesis
+from jaxnn.check.testing import strategies  # noqa: E402 - needs hypothesis
 
 settings = hypothesis.settings(deadline=None, max_examples=50, derandomize=True, database=None)
 few = hypothesis.settings(settings, max_examples=10)
@@ -149,4 +149,4 @@ def test_without_hypothesis_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     monkeypatch.delitem(sys.modules, strategies.__name__)
     with pytest.raises(ImportError, match=r"strategies needs hypothesis: pip install 'jaxnn\["):
-        importlib.import_module("jaxnn.check.strategies")
+        importlib.import_module("jaxnn.check.testing.strategies")

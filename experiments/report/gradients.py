@@ -16,7 +16,7 @@ from experiments.report.images import image, signed
 from experiments.report.markup import figure, figures, folded, paragraph, text
 from experiments.report.svg import INK, drawing
 from jaxnn.check import Report
-from jaxnn.check.arrays import named
+from jaxnn.check.numeric.arrays import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

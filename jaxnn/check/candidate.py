@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import FLOAT0, cast, dtype_of, is_inexact, named, precision
+from jaxnn.check.numeric.arrays import FLOAT0, cast, dtype_of, is_inexact, named, precision
 from jaxnn.check.problem import Problem, aligned, full_cotangent, inexact_leaves
 
 # what numpy code raises when it meets a tracer

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import norm
 from jaxnn.check.candidate import Answer
+from jaxnn.check.numeric.arrays import norm
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
 from jaxnn.check.report import Finding, Leaf

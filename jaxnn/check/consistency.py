@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import cast, named, norm, precision
 from jaxnn.check.candidate import Answer, Candidate
+from jaxnn.check.numeric.arrays import cast, named, norm, precision
 from jaxnn.check.order import order_of_use
 from jaxnn.check.truth import Draw
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import cast, dtype_of, is_inexact, named, precision
-from jaxnn.check.kinks import TWO_SIDED, kink_distance
+from jaxnn.check.kinks.distance import TWO_SIDED, kink_distance
+from jaxnn.check.numeric.arrays import cast, dtype_of, is_inexact, named, precision
 from jaxnn.check.report import Finding, Report
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import dtype_of, exact, is_inexact, named, precision
 from jaxnn.check.candidate import Answer
 from jaxnn.check.compare import VALUE, compare
-from jaxnn.check.diagnosis import Cause, Evidence, diagnose
+from jaxnn.check.diagnosis.diagnosis import Cause, Evidence, diagnose
+from jaxnn.check.numeric.arrays import dtype_of, exact, is_inexact, named, precision
 from jaxnn.check.order import order_of_use
 from jaxnn.check.report import Finding, Leaf, Report
 from jaxnn.check.truth import Draw, Truth

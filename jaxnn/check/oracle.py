@@ -12,8 +12,8 @@ from typing import Any
 import jax
 from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 
-from jaxnn.check.arrays import is_inexact
-from jaxnn.check.jaxpr_walk import Path, Walk, bind, trace
+from jaxnn.check.numeric.arrays import is_inexact
+from jaxnn.check.numeric.jaxpr_walk import Path, Walk, bind, trace
 from jaxnn.check.problem import inexact_leaves
 
 RULE = "custom_vjp_call"

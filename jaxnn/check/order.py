@@ -6,7 +6,7 @@ from typing import Any
 import jax
 from jax.extend.core import Jaxpr, Literal, jaxprs_in_params
 
-from jaxnn.check.arrays import cast, named, precision
+from jaxnn.check.numeric.arrays import cast, named, precision
 from jaxnn.check.problem import Problem
 from jaxnn.check.truth import Draw
 

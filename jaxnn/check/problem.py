@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
 
-from jaxnn.check.arrays import FLOAT0, is_inexact, named
+from jaxnn.check.numeric.arrays import FLOAT0, is_inexact, named
 
 
 class Problem(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnn.check.diagnosis import Cause
+from jaxnn.check.diagnosis.diagnosis import Cause
 
 
 class Leaf(NamedTuple):

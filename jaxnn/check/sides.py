@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxnn.check.arrays import jittered, norm
 from jaxnn.check.candidate import Answer
+from jaxnn.check.numeric.arrays import jittered, norm
 from jaxnn.check.problem import Problem
 from jaxnn.check.report import Finding, Leaf
 from jaxnn.check.truth import Draw, at

@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnn.check.arrays import cast, exact, is_inexact, norm, precision
 from jaxnn.check.candidate import NOT_TRACEABLE
-from jaxnn.check.complex_step import complex_step_jvp
-from jaxnn.check.differences import Estimate, numerical_directional
+from jaxnn.check.numeric.arrays import cast, exact, is_inexact, norm, precision
+from jaxnn.check.numeric.complex_step import complex_step_jvp
+from jaxnn.check.numeric.differences import Estimate, numerical_directional
 from jaxnn.check.options import Options
 from jaxnn.check.oracle import own_rules
 from jaxnn.check.problem import Problem, inexact_leaves

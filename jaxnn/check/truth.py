@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import cast, jittered, norm, precision
+from jaxnn.check.numeric.arrays import cast, jittered, norm, precision
 from jaxnn.check.oracle import differentiate
 from jaxnn.check.problem import Problem
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnn.check.arrays import dtype_of, exact, perturbed, rounded
 from jaxnn.check.candidate import Candidate, structure
 from jaxnn.check.compare import VALUE, compare
 from jaxnn.check.consistency import CONSISTENCY, EVERY_DRAW, NEED_COTANGENT, Trial
 from jaxnn.check.exercise import unexercised
 from jaxnn.check.explain import Failure, draw_of, explained
+from jaxnn.check.numeric.arrays import dtype_of, exact, perturbed, rounded
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem, inexact_leaves
 from jaxnn.check.report import Finding, Leaf, Report

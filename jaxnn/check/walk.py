@@ -8,7 +8,7 @@ layers of a `Repeat` the first stands for all.
 import dataclasses
 from typing import Any, NamedTuple
 
-from jaxnn.check.arrays import named
+from jaxnn.check.numeric.arrays import named
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
 from jaxnn.check.report import Finding, Report

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.arrays import dtype_of, is_inexact, norm
-from jaxnn.check.differences_ladder import ladder
+from jaxnn.check.numeric.arrays import dtype_of, is_inexact, norm
+from jaxnn.check.numeric.ladder import ladder
 
 SPREAD = 1e-3  # of the step between the smallest and the largest leaf that moves
 

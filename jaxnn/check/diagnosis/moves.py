@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, axis_words, contractions, norm
+from jaxnn.check.diagnosis.case import Case, Guess, axis_words, contractions, norm
 
 
 def long_axes(a: np.ndarray) -> list[int]:

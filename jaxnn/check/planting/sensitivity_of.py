@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxnn.check.mutants import Call, Mutant, is_float, mutants
+from jaxnn.check.planting.mutants import Call, Mutant, is_float, mutants
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jaxnn.check.plugin_summary import PROPERTY, Summary, figures
+from jaxnn.check.testing.summary import PROPERTY, Summary, figures
 
 if TYPE_CHECKING:
     from jaxnn.check.report import Report

@@ -16,8 +16,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnn.check.arrays import is_inexact
-from jaxnn.check.kinks import kink_distance
+from jaxnn.check.kinks.distance import kink_distance
+from jaxnn.check.numeric.arrays import is_inexact
 from jaxnn.core.layer import Layer
 
 try:
@@ -25,7 +25,7 @@ try:
     from hypothesis import strategies as st
 except ImportError as error:
     raise ImportError(
-        "jaxnn.check.strategies needs hypothesis: pip install 'jaxnn[hypothesis]'"
+        "jaxnn.check.testing.strategies needs hypothesis: pip install 'jaxnn[hypothesis]'"
     ) from error
 
 SIDES = (1, 2, 3, 5, 7, 11, 13)  # primes: no axis is a multiple of a tile, or of another
@@ -126,7 +126,7 @@ def clear_of_kinks(
     tries: int = 30,
 ) -> tuple[Any, ...]:
     """Those of `args`, a strategy of tuples, at which f(*args) is further than `margin` from every
-    kink, relative to the numbers compared, see `jaxnn.check.kinks.kink_distance`."""
+    kink, relative to the numbers compared, see `jaxnn.check.kinks.distance.kink_distance`."""
     for _ in range(tries):
         found = draw(args)
         if kink_distance(f, *found).distance > margin:

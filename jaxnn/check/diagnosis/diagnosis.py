@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnn.check.filters import FILTERS, PAIRS, ROUNDING, Filter
-from jaxnn.check.filters_case import Case, Guess, norm
-from jaxnn.check.filters_rounding import unstructured
+from jaxnn.check.diagnosis.case import Case, Guess, norm
+from jaxnn.check.diagnosis.filters import FILTERS, PAIRS, ROUNDING, Filter
+from jaxnn.check.diagnosis.rounding import unstructured
 
 EXACT, ENOUGH = 1e-3, 0.03
 NEAR_NOISE = 0.1  # of an error close to rounding, a cause must still explain all but this share

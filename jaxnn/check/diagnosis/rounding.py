@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, norm
+from jaxnn.check.diagnosis.case import Case, Guess, norm
 
 UNITS = {"bfloat16": 2.0**-8, "float16": 2.0**-11, "float32": 2.0**-24}  # of rounding
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, active, norm
-from jaxnn.check.filters_fits import spelt
-from jaxnn.check.filters_numbers import name_of
+from jaxnn.check.diagnosis.case import Case, Guess, active, norm
+from jaxnn.check.diagnosis.fits import spelt
+from jaxnn.check.diagnosis.numbers import name_of
 
 
 def fewest(sizes: np.ndarray, allowed: float) -> np.ndarray:

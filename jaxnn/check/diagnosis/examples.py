@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, is_mask, norm
+from jaxnn.check.diagnosis.case import Case, Guess, is_mask, norm
 
 ADVICE = "look at the ends of the loop or sum over the batch"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, active, is_mask, laid_out, norm
+from jaxnn.check.diagnosis.case import Case, Guess, active, is_mask, laid_out, norm
 
 
 def mask(case: Case) -> Iterator[Guess]:

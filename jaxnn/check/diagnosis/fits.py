@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import (
+from jaxnn.check.diagnosis.case import (
     Case,
     Guess,
     axis_sets,
@@ -22,7 +22,7 @@ from jaxnn.check.filters_case import (
     norm,
     outside,
 )
-from jaxnn.check.filters_numbers import Number, name_of
+from jaxnn.check.diagnosis.numbers import Number, name_of
 
 POWERS = {1.0: "{}", -1.0: "1/{}", 2.0: "{}^2", -2.0: "1/{}^2", 0.5: "sqrt({})", -0.5: "1/sqrt({})"}
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_map_with_path
 
-from jaxnn.check.mutants_leaves import EVERYWHERE, ONE_LEAF, Change, is_float, module_of, zeros
+from jaxnn.check.planting.leaves import EVERYWHERE, ONE_LEAF, Change, is_float, module_of, zeros
 
 
 class Call(NamedTuple):

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from jaxnn.check.filters_case import (
+from jaxnn.check.diagnosis.case import (
     Case,
     Guess,
     axis_sets,

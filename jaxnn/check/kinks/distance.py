@@ -19,9 +19,9 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn
 from jax.extend.source_info_util import summarize
 
-from jaxnn.check.jaxpr_walk import CALLS, Path, Walk, called, trace
-from jaxnn.check.kinks_offsets import OFFSETS, Offsets
-from jaxnn.check.kinks_reach import has_kinks, reach
+from jaxnn.check.kinks.offsets import OFFSETS, Offsets
+from jaxnn.check.kinks.reach import has_kinks, reach
+from jaxnn.check.numeric.jaxpr_walk import CALLS, Path, Walk, called, trace
 
 TWO_SIDED = {"max", "min", "gt", "lt", "ge", "le", "abs", "sign", "clamp"}
 INF = float("inf")

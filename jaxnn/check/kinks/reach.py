@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, jaxprs_in_params
 
-from jaxnn.check.jaxpr_walk import CALLS, Path, called
-from jaxnn.check.kinks_offsets import FLAT, OFFSETS, SMOOTH, UNMEASURED
+from jaxnn.check.kinks.offsets import FLAT, OFFSETS, SMOOTH, UNMEASURED
+from jaxnn.check.numeric.jaxpr_walk import CALLS, Path, called
 
 Flags = Sequence[bool]
 

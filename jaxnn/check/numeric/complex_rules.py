@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import JaxprEqn
 
-from jaxnn.check.jaxpr_walk import Path, Walk, bind
+from jaxnn.check.numeric.jaxpr_walk import Path, Walk, bind
 
 
 class NotAnalytic(ValueError):

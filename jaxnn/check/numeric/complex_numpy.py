@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnn.check.complex_rules import NotAnalytic, refusal
+from jaxnn.check.numeric.complex_rules import NotAnalytic, refusal
 
 _UFUNCS = """
     add subtract multiply divide negative reciprocal square sqrt power matmul

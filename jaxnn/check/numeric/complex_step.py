@@ -19,13 +19,13 @@ import jax
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 
-from jaxnn.check import complex_numpy
-from jaxnn.check.arrays import norm
-from jaxnn.check.complex_rules import ComplexWalk, NotAnalytic
-from jaxnn.check.differences import Estimate, numerical_jvp
-from jaxnn.check.differences_ladder import UNIT
-from jaxnn.check.differences_line import Line, is_none
-from jaxnn.check.jaxpr_walk import trace
+from jaxnn.check.numeric import complex_numpy
+from jaxnn.check.numeric.arrays import norm
+from jaxnn.check.numeric.complex_rules import ComplexWalk, NotAnalytic
+from jaxnn.check.numeric.differences import Estimate, numerical_jvp
+from jaxnn.check.numeric.jaxpr_walk import trace
+from jaxnn.check.numeric.ladder import UNIT
+from jaxnn.check.numeric.line import Line, is_none
 
 H = 1e-30
 CLOSE = 1e-6  # relative, beside ten times the error that the differences report

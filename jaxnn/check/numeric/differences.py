@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnn.check.arrays import is_inexact, norm
-from jaxnn.check.differences_ladder import UNIT, extrapolate
-from jaxnn.check.differences_line import Line, matched
+from jaxnn.check.numeric.arrays import is_inexact, norm
+from jaxnn.check.numeric.ladder import UNIT, extrapolate
+from jaxnn.check.numeric.line import Line, matched
 
 
 class Estimate(NamedTuple):

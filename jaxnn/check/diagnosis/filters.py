@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from jaxnn.check.filters_case import Case, Guess, norm
-from jaxnn.check.filters_examples import example, one_row
-from jaxnn.check.filters_fits import constant, decay, feature, known_feature, mean, scale
-from jaxnn.check.filters_masks import mask, masked_sum
-from jaxnn.check.filters_moves import permuted, swapped, transposed, wrong_side
-from jaxnn.check.filters_places import clipped, entries, entry, rows
-from jaxnn.check.filters_rounding import low_precision
-from jaxnn.check.filters_terms import factor_inside, term, two_terms
+from jaxnn.check.diagnosis.case import Case, Guess, norm
+from jaxnn.check.diagnosis.examples import example, one_row
+from jaxnn.check.diagnosis.fits import constant, decay, feature, known_feature, mean, scale
+from jaxnn.check.diagnosis.masks import mask, masked_sum
+from jaxnn.check.diagnosis.moves import permuted, swapped, transposed, wrong_side
+from jaxnn.check.diagnosis.places import clipped, entries, entry, rows
+from jaxnn.check.diagnosis.rounding import low_precision
+from jaxnn.check.diagnosis.terms import factor_inside, term, two_terms
 
 Filter = Callable[[Case], Iterator[Guess]]
 

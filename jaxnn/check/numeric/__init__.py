@@ -1,0 +1,1 @@
+"""Reference values from numbers: differences, complex steps, and what a jaxpr tells."""

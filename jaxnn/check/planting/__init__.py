@@ -1,0 +1,1 @@
+"""Mistakes planted on purpose, to tell what a check would have caught."""

@@ -1,0 +1,1 @@
+"""In tests: asserts, strategies, and the plugin of pytest."""

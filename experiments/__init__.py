@@ -14,8 +14,8 @@ def run(experiment: "Experiment", out: str | Path = "runs") -> "Stored":
 
     Raises ConfigError, a line for every problem, for values that a config file could not have.
     """
-    from experiments.config_file import check
-    from experiments.runs import new_folder
+    from experiments.common.runs import new_folder
+    from experiments.config.file import check
     from experiments.training.run import run as train
     from experiments.training.stored import open_run
 

@@ -5,11 +5,12 @@ import importlib
 import os
 import sys
 
-from experiments import bench, demos
+from experiments import bench
 from experiments.commands import COMMANDS
-from experiments.config_file import shipped
-from experiments.config_problems import ConfigError, did_you_mean
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.config.file import shipped
+from experiments.config.problems import ConfigError, did_you_mean
+from experiments.lectures import demos
 
 _USAGE = f"usage: python -m experiments {{{','.join(COMMANDS)}}} ..."
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from experiments.common.runs import Lines, write_whole
 from experiments.config import Experiment
-from experiments.config_file import load
-from experiments.config_toml import to_toml
-from experiments.runs import Lines, write_whole
+from experiments.config.file import load
+from experiments.config.toml import to_toml
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
 

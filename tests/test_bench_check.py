@@ -12,9 +12,9 @@ import pytest
 from experiments.__main__ import main
 from experiments.bench import peers, tally
 from experiments.bench.check import measure
+from experiments.bench.mistakes import interface, models
+from experiments.bench.mistakes.model import Mistake
 from experiments.bench.planted import DTYPES, JUDGED, Alarms, Score, alarms, judge, second_order
-from experiments.mistakes import interface, models
-from experiments.mistakes.model import Mistake
 
 MODELS = models()
 OF_VALUE = ("value", "structure", "finite", "gradient", "homogeneity")  # what such mistakes need

@@ -10,7 +10,7 @@ from experiments.bench import sparse_rows
 from experiments.bench.method import check_answers
 from experiments.bench.workload import Found, Outcome, Row
 from experiments.bench.workloads import deep, layers, losses
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 from jaxnn.layers.dropout import draw_mask
 from tests.compare import KEY
 

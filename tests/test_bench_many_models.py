@@ -10,7 +10,7 @@ import pytest
 from experiments.bench.method import check_answers
 from experiments.bench.workload import Contender, Found, Outcome, Row
 from experiments.bench.workloads import many_models
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from experiments.bench.workload import (
     Settings,
     standing,
 )
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 QUICK = Settings(quick=True)
 

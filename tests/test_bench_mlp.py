@@ -5,7 +5,7 @@ import pytest
 from experiments.bench.method import race
 from experiments.bench.workload import Case, Contender, Settings
 from experiments.bench.workloads import mlp
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 QUICK = Settings(quick=True)
 

@@ -8,7 +8,7 @@ from experiments.bench import one_process
 from experiments.bench.method import distance
 from experiments.bench.workload import Found, rivals
 from experiments.bench.workloads import curvature, process, scaling
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 JAXNN, BY_JAX, BY_NUMPY, TORCH, SKLEARN = process.STARTS
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments import beside_autodiff
-from experiments.config_file import load
+from experiments.bench import beside_autodiff
+from experiments.config.file import load
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import gradient_map
 from experiments.__main__ import main
-from experiments.check import first_batch, gradients
-from experiments.config_file import load
+from experiments.config.file import load
+from experiments.report import gradient_map
+from experiments.report.checking import first_batch, gradients
 
 FILES = ["config.toml", "environment.json", "gradients.png", "report.json", "report.txt"]
 

@@ -13,8 +13,8 @@ import pytest
 from experiments import config
 from experiments.__main__ import main
 from experiments.commands import COMMANDS
-from experiments.config_file import load
-from experiments.config_toml import to_toml
+from experiments.config.file import load
+from experiments.config.toml import to_toml
 from experiments.data import DataError
 
 
@@ -109,9 +109,9 @@ def test_run_trains_in_a_new_folder(
 @pytest.fixture
 def demo(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """Stands in for a demo: writes a file."""
-    module = types.ModuleType("experiments.demos.xor")
+    module = types.ModuleType("experiments.lectures.demos.xor")
     vars(module)["run"] = lambda folder: (folder / "plot.png").touch()
-    monkeypatch.setitem(sys.modules, "experiments.demos.xor", module)
+    monkeypatch.setitem(sys.modules, "experiments.lectures.demos.xor", module)
     return module
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config import SGD, Adam
-from experiments.config_file import load
-from experiments.config_flat import changed as set_keys
-from experiments.config_flat import differing, flat
+from experiments.config.file import load
+from experiments.config.flat import changed as set_keys
+from experiments.config.flat import differing, flat
 from experiments.report.comparison import comparison, default_path, open_runs
 from tests.report_runs import Page, changed, recorded
 
@@ -70,7 +70,7 @@ def test_keys_differ_where_a_value_does_or_a_config_lacks_them():
 
 
 def test_flattening_needs_no_jax():
-    code = "import sys, experiments.config_flat; print('jax' in sys.modules)"
+    code = "import sys, experiments.config.flat; print('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from experiments import config
-from experiments.config_file import load, shipped
-from experiments.config_toml import to_toml
+from experiments.config.file import load, shipped
+from experiments.config.toml import to_toml
 
 
 def test_the_application_ships_a_config_for_every_data_set():

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from experiments import config
-from experiments.config_data import Data
-from experiments.config_file import check, load
-from experiments.config_problems import ConfigError
+from experiments.config.data import Data
+from experiments.config.file import check, load
+from experiments.config.problems import ConfigError
 
 NETWORK = """
 [[model.layers]]
@@ -165,7 +165,7 @@ def test_the_full_config_is_good_and_has_every_key_of_data():
 
 def test_the_config_half_imports_neither_jax_nor_numpy():
     code = (
-        "import sys, experiments.config, experiments.config_file, experiments.config_problems; "
+        "import sys, experiments.config, experiments.config.file, experiments.config.problems; "
         "sys.exit(', '.join({'jax', 'numpy', 'sklearn', 'PIL'} & sys.modules.keys()) or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config_file import load
-from experiments.config_problems import ConfigError
+from experiments.config.file import load
+from experiments.config.problems import ConfigError
 
 GOOD = """
 name = "good"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from experiments.data import NAMES, DataError, Dataset, bundled, cache, load
+from experiments.common import cache
+from experiments.data import NAMES, DataError, Dataset, bundled, load
 from experiments.data.scaling import standardise, statistics
 from experiments.data.split import shuffled, stratified
 

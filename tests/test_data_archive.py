@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.config_data import Data
+from experiments.config.data import Data
 from experiments.data import DataError, Dataset, archive, limits, read
 
 ROWS = np.random.default_rng(0).normal(3, 2, (20, 4))

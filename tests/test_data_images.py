@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.config_data import Data
+from experiments.config.data import Data
 from experiments.data import DataError, Dataset, limits, read
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 3, 2) * 10

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.config_data import Data
+from experiments.config.data import Data
 from experiments.data import DataError, Dataset, read, tabular
 from experiments.data.dataset import Column
 from experiments.data.scaling import statistics

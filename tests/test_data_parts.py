@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.config_data import Data
+from experiments.config.data import Data
 from experiments.data import DataError, Dataset, describe, load, mnist, read, read_description
 from experiments.data.description import fingerprint
 from experiments.data.parts import Examples, split

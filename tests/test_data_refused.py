@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config_data import Data
+from experiments.config.data import Data
 from experiments.data import DataError, Dataset, limits, read
 
 HEADER = "length,colour,kind\n"

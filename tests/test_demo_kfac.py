@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 import jaxnn as nn
 from experiments.data import load
-from experiments.demos import kfac_digits
+from experiments.lectures.demos import kfac_digits
 
 
 def test_the_natural_gradient_leaves_the_plateau_first(monkeypatch):

@@ -5,9 +5,10 @@ import importlib
 import numpy as np
 import pytest
 
-from experiments import demos, plots
+from experiments.common import plots
 from experiments.data import load
-from experiments.demos import perceptron, regions, xor
+from experiments.lectures import demos
+from experiments.lectures.demos import perceptron, regions, xor
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def own_cache(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["perceptron", "xor", "regions"])
 def test_a_demo_prints_and_leaves_its_plot(name, tmp_path, capsys):
-    importlib.import_module(f"experiments.demos.{name}").run(tmp_path)
+    importlib.import_module(f"experiments.lectures.demos.{name}").run(tmp_path)
     assert [path.name for path in tmp_path.glob("*.*")] == [f"{name}.png"]
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 
 import jaxnn as nn
 from experiments.data import load
-from experiments.demos import clipping, influence, noise_scale
+from experiments.lectures.demos import clipping, influence, noise_scale
 
 
 @pytest.fixture(autouse=True)

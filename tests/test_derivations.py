@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.derivations.algebra import Misfit, contract, entrywise, plus, product
-from experiments.derivations.equation import Equation
-from experiments.derivations.judge import TOLERANCE, judge, relative_error
-from experiments.derivations.network import ONE_EXAMPLE, make
-from experiments.derivations.sources import SOURCES
+from experiments.lectures.derivations.algebra import Misfit, contract, entrywise, plus, product
+from experiments.lectures.derivations.equation import Equation
+from experiments.lectures.derivations.judge import TOLERANCE, judge, relative_error
+from experiments.lectures.derivations.network import ONE_EXAMPLE, make
+from experiments.lectures.derivations.sources import SOURCES
 
 ROOT = pathlib.Path(__file__).parent.parent
 WRONG = {
@@ -168,7 +168,7 @@ def test_the_truth_agrees_with_differences_and_leaves_the_precision_alone():
 
 
 def test_the_printed_table_is_plain_text_of_120_columns():
-    command = [sys.executable, "-m", "experiments.derivations"]
+    command = [sys.executable, "-m", "experiments.lectures.derivations"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import build
+from experiments.common.runs import load_parameters
 from experiments.config import (
     SGD,
     AdamW,
@@ -24,9 +24,9 @@ from experiments.config import (
     Step,
     Train,
 )
-from experiments.config_file import load, shipped
-from experiments.config_problems import ConfigError
-from experiments.runs import load_parameters
+from experiments.config.file import load, shipped
+from experiments.config.problems import ConfigError
+from experiments.training import build
 from experiments.training.run import run
 from experiments.training.scores import scores
 from experiments.training.task import prepare

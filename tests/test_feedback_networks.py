@@ -9,11 +9,11 @@ import pytest
 from jax.tree_util import tree_flatten_with_path
 
 import jaxnn as nn
-from experiments import build
+from experiments.common.runs import load_parameters, save_parameters
 from experiments.config import Dense
-from experiments.config_file import load
-from experiments.config_network import BackwardName
-from experiments.runs import load_parameters, save_parameters
+from experiments.config.file import load
+from experiments.config.network import BackwardName
+from experiments.training import build
 from experiments.training.run import run
 from jaxnn.feedback.direct import DirectFeedbackAlignment
 from jaxnn.feedback.matrices import FeedbackAlignment, SignSymmetric

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
+from experiments.common.runs import load_parameters
 from experiments.data import load
-from experiments.demos import characters, derivations, descent, regularisation, starts
-from experiments.derivations import table
-from experiments.runs import load_parameters
+from experiments.lectures.demos import characters, derivations, descent, regularisation, starts
+from experiments.lectures.derivations import table
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.config_file import load
+from experiments.config.file import load
 from experiments.data import load as load_data
 from experiments.training.loop import epochs
 from experiments.training.scores import scores

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax.tree_util import keystr, tree_flatten_with_path
 
-from experiments.mistakes import dropout, losses, mlp, normalisation, regularisation
+from experiments.bench.mistakes import dropout, losses, mlp, normalisation, regularisation
 from tests.compare import norm
 
 # the checker's own tests catch these mistakes; this shows that they are the mistakes they say

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.tree_util import keystr, tree_flatten_with_path, tree_leaves_with_path
 
-from experiments.mistakes import attention, images, interface, recurrent, sharding, tokens
+from experiments.bench.mistakes import attention, images, interface, recurrent, sharding, tokens
 from tests.compare import assert_trees_close, norm
 
 # the checker's own tests catch these mistakes; this shows that they are the mistakes they say

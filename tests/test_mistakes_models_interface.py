@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.mistakes import interface
+from experiments.bench.mistakes import interface
 from tests.compare import assert_trees_close
 from tests.test_mistakes_models import (
     by_autodiff,

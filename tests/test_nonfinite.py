@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from experiments.config_file import load
+from experiments.config.file import load
 from experiments.training.loop import order
 from experiments.training.nonfinite import find, finite
 from experiments.training.task import Part, Task

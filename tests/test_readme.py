@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from experiments.config_file import check
+from experiments.config.file import check
 
 ROOT = pathlib.Path(__file__).parent.parent
 AS_USERS = {**os.environ, "XLA_FLAGS": ""}  # tests compile in a hurry, see conftest

@@ -13,20 +13,20 @@ import pytest
 
 import jaxnn as nn
 from experiments.data import DataError
-from experiments.recorded.agreement import (
+from experiments.lectures.recorded.agreement import (
     as_recorded,
     cost_difference,
     count_difference,
     epochs_within,
 )
-from experiments.recorded.files import Curves, recorded, recorded_errors, recorded_norms
-from experiments.recorded.follow import curves, follow
-from experiments.recorded.images import Part
-from experiments.recorded.networks import draw, network
-from experiments.recorded.norms import deviations, errors_and_gradient, mean_errors
-from experiments.recorded.plot import draw_curves, draw_norms
-from experiments.recorded.runs import RUNS, SEED
-from experiments.recorded.shuffle import shuffle
+from experiments.lectures.recorded.files import Curves, recorded, recorded_errors, recorded_norms
+from experiments.lectures.recorded.follow import curves, follow
+from experiments.lectures.recorded.images import Part
+from experiments.lectures.recorded.networks import draw, network
+from experiments.lectures.recorded.norms import deviations, errors_and_gradient, mean_errors
+from experiments.lectures.recorded.plot import draw_curves, draw_norms
+from experiments.lectures.recorded.runs import RUNS, SEED
+from experiments.lectures.recorded.shuffle import shuffle
 
 HOME = Path(os.environ.get("JAXNN_DATA_DIR") or "nowhere")
 with_data = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
-from experiments.config_file import load
+from experiments.config.file import load
 from experiments.report import curves
 from experiments.report.markup import text
 from experiments.report.run_page import report

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import runs
+from experiments.common import runs
 
 
 def test_folders_are_numbered_and_never_reused(tmp_path: Path):

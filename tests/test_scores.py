@@ -11,8 +11,8 @@ from sklearn import metrics as reference
 
 import jaxnn as nn
 from experiments.config import Train
-from experiments.config_file import load
-from experiments.config_problems import ConfigError
+from experiments.config.file import load
+from experiments.config.problems import ConfigError
 from experiments.training.scores import check_metrics, probabilities, score, scores
 from experiments.training.task import Part, Task
 

@@ -122,7 +122,7 @@ def test_initialisers_with_traced_numbers_still_vmap():
 
 ENABLE = """
 import jax, numpy
-from experiments import compile_cache
+from experiments.common import compile_cache
 print(compile_cache.enable())
 jax.jit(lambda x: x + 1)(numpy.float32(1))
 """
@@ -150,7 +150,7 @@ def test_the_library_keeps_no_programs(tmp_path):
 FOLDERS = """
 import os
 os.environ["JAX_COMPILATION_CACHE_DIR"] = "theirs"
-from experiments import compile_cache
+from experiments.common import compile_cache
 os.environ["JAXNN_COMPILE_CACHE"] = "off"
 print(compile_cache.folder(), compile_cache.enable())
 os.environ["JAXNN_COMPILE_CACHE"] = "~/ours"
@@ -170,7 +170,7 @@ def test_the_environment_chooses_the_folder(tmp_path):
 
 
 def test_a_cache_that_grew_too_large_loses_what_is_oldest(tmp_path):
-    from experiments.compile_cache import shrink
+    from experiments.common.compile_cache import shrink
 
     for age, name in enumerate(["new-cache", "middle-cache", "old-cache", "other"]):
         (tmp_path / name).write_bytes(bytes(10))

@@ -8,9 +8,9 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config import Dense
-from experiments.config_file import load, sweep_table
-from experiments.config_problems import ConfigError
-from experiments.config_toml import to_toml
+from experiments.config.file import load, sweep_table
+from experiments.config.problems import ConfigError
+from experiments.config.toml import to_toml
 from experiments.sweeping.asked import grid, split_words
 from experiments.sweeping.grid import cells, label, varying
 from experiments.sweeping.ranking import Metric, metric

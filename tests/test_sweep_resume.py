@@ -29,7 +29,7 @@ WORDS = ["iris", "train.lr=0.02,0.1", "--seeds", "2", "--train.epochs", "12", PL
 
 KILL = """
 import os, signal, sys
-from experiments import runs
+from experiments.common import runs
 from experiments.__main__ import main
 
 left = int(sys.argv.pop(1))

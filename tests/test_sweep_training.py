@@ -7,8 +7,8 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.commands.sweep import resume
-from experiments.config_file import load
-from experiments.runs import new_folder
+from experiments.common.runs import new_folder
+from experiments.config.file import load
 from experiments.sweeping.asked import grid
 from experiments.sweeping.grid import cells
 from experiments.sweeping.groups import groups

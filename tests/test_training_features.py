@@ -10,8 +10,8 @@ import pytest
 import experiments
 import jaxnn as nn
 from experiments.config import Data, Dense, Experiment, Model, Train
-from experiments.config_file import load
-from experiments.config_problems import ConfigError
+from experiments.config.file import load
+from experiments.config.problems import ConfigError
 from experiments.data import DataError, read
 from experiments.training.run import Diverged, resume, run
 

@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.bench import tally
+from experiments.bench.mistakes import models
+from experiments.bench.mistakes.model import Model
 from experiments.bench.peers import Row, peers, rows
 from experiments.bench.planted import (
     DTYPES,
@@ -30,10 +32,8 @@ from experiments.bench.planted import (
     judge,
     second_order,
 )
-from experiments.config_problems import ConfigError, did_you_mean
-from experiments.mistakes import models
-from experiments.mistakes.model import Model
-from experiments.runs import write_json
+from experiments.common.runs import write_json
+from experiments.config.problems import ConfigError, did_you_mean
 
 
 def main(words: Sequence[str]) -> int:

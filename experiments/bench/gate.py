@@ -26,8 +26,8 @@ from rich.table import Table
 from experiments.bench.gate_programs import Call, Program, programs
 from experiments.bench.method import temporary
 from experiments.commands.words import Parser
-from experiments.config_problems import ConfigError
-from experiments.runs import write_json
+from experiments.common.runs import write_json
+from experiments.config.problems import ConfigError
 
 FIGURES = Path(__file__).with_name("figures.json")
 MARGIN = {"temp": (1.05, 512), "instructions": (1.05, 2), "recompiled": (1.0, 0)}

@@ -21,7 +21,7 @@ import numpy as np
 
 from experiments.bench.machine import clock, cores
 from experiments.bench.workload import Case, Contender, Outcome, Row, Settings
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 BURST, LONG = 0.02, 0.2  # seconds: of a burst at least, and of a call that needs no other before
 FEWEST, MOST = 3, 40  # bursts

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.mistakes.model import Candidate, Model
+from experiments.bench.mistakes.model import Candidate, Model
 
 
 class Peer(NamedTuple):

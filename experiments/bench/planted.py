@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.mistakes.model import Mistake, Model
+from experiments.bench.mistakes.model import Mistake, Model
 from jaxnn.check import Report, check_second_order, check_vjp
 from jaxnn.check.problem import argument_names
 

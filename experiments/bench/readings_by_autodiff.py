@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxnn as nn
-from experiments.beside_autodiff import by_logsumexp, by_one_hot
+from experiments.bench.beside_autodiff import by_logsumexp, by_one_hot
 
 NET = nn.serial(nn.Dense(1024), nn.relu, nn.Dense(1024), nn.relu, nn.Dense(10))
 BOUND = 1.0

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from experiments.__main__ import main as experiments
-from experiments.failures import Failure
+from experiments.common.failures import Failure
 
 PAGE = Path(__file__).with_name("README.md")
 _SHOWN = re.compile(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from experiments.bench import record, table
 from experiments.commands.words import Parser
-from experiments.config_problems import ConfigError, did_you_mean
+from experiments.config.problems import ConfigError, did_you_mean
 
 
 def main(words: list[str]) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments import bench
 from experiments.commands.words import Parser
-from experiments.config_problems import ConfigError, did_you_mean
+from experiments.config.problems import ConfigError, did_you_mean
 
 _ABOUT = f"""Without a NAME, every workload; the whole takes about a quarter of an hour.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from experiments.commands import words as given
-from experiments.config_file import load
+from experiments.config.file import load
 
 
 def main(words: list[str]) -> int:
@@ -19,8 +19,8 @@ autodiff. The status is 1 if one is wrong, or could not be judged."""
     experiment = load(name, overrides)
 
     def check(folder: Path) -> int:
-        from experiments import compile_cache
-        from experiments.check import run
+        from experiments.common import compile_cache
+        from experiments.report.checking import run
 
         compile_cache.enable()
         return 0 if run(experiment, folder, own.level) else 1

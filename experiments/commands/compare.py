@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.commands import words as given
-from experiments.config_problems import ConfigError
+from experiments.config.problems import ConfigError
 
 
 def main(words: list[str]) -> int:
@@ -20,9 +20,9 @@ stands for those in it. An older page of the same name is written anew."""
     own = parser.parse_args(words)
     if own.out is not None and own.out.suffix != ".html":
         raise ConfigError(f"--out: expected a file that ends in .html (got '{own.out}')")
+    from experiments.common.runs import write_whole
     from experiments.report.compare_page import compare_page
     from experiments.report.comparison import comparison, default_path, open_runs
-    from experiments.runs import write_whole
 
     runs = open_runs(own.runs)
     found = comparison(runs)

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import demos
 from experiments.commands import words as given
-from experiments.config_file import shipped
-from experiments.config_problems import ConfigError
+from experiments.config.file import shipped
+from experiments.config.problems import ConfigError
+from experiments.lectures import demos
 from experiments.training.stored import Stored, open_run
 
 

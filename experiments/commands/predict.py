@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.commands import words as given
-from experiments.config_problems import ConfigError
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.config.problems import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def _of_classes(
     """Header and rows: the class with the largest share, then the share of each."""
     import numpy as np
 
-    from experiments.build import loss
+    from experiments.training.build import loss
     from experiments.training.scores import probabilities
 
     spec, classes = stored.experiment.model, description["classes"]

@@ -19,7 +19,7 @@ not ended it shows what is there."""
     from experiments.training.stored import open_run
 
     open_run(own.run)  # whether it is one, before anything slow is imported
-    from experiments import compile_cache
+    from experiments.common import compile_cache
     from experiments.report.run_page import report
 
     compile_cache.enable()

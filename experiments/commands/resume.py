@@ -19,7 +19,7 @@ def main(words: list[str]) -> int:
     from experiments.training.stored import open_run
 
     open_run(own.run)  # whether it is one, before anything slow is imported
-    from experiments import compile_cache
+    from experiments.common import compile_cache
     from experiments.training.display import style
     from experiments.training.run import resume
 

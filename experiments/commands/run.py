@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 from experiments.commands import words as given
-from experiments.config_file import load
-from experiments.config_problems import ConfigError
+from experiments.config.file import load
+from experiments.config.problems import ConfigError
 
 _USAGE = "CONFIG [--out DIR] [--every N] [--json] [--quiet] [--KEY VALUE ...]"
 _ABOUT = """Train the network that CONFIG describes. CONFIG is the name of a shipped config, the
@@ -26,7 +26,9 @@ def main(words: list[str]) -> int:
     experiment = load(name, overrides)
 
     def train(folder: Path) -> int:
-        from experiments import compile_cache  # what takes time comes after the config is right
+        from experiments.common import (
+            compile_cache,
+        )
         from experiments.training.display import style
         from experiments.training.run import run
 
@@ -44,11 +46,11 @@ def _demo(name: str, out: Path, overrides: list[str]) -> int:
         )
 
     def show(folder: Path) -> int:
-        from experiments import compile_cache
+        from experiments.common import compile_cache
 
         started = time.perf_counter()
         compile_cache.enable()
-        importlib.import_module(f"experiments.demos.{name}").run(folder)
+        importlib.import_module(f"experiments.lectures.demos.{name}").run(folder)
         print(f"{folder}  ({time.perf_counter() - started:.1f} s)")
         return 0
 

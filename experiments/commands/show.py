@@ -1,8 +1,8 @@
 """`show CONFIG`: the whole config as TOML, defaults and overrides included."""
 
 from experiments.commands import words as given
-from experiments.config_file import load
-from experiments.config_toml import to_toml
+from experiments.config.file import load
+from experiments.config.toml import to_toml
 
 
 def main(words: list[str]) -> int:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from experiments.commands import words as given
-from experiments.config_file import load, sweep_table
+from experiments.config.file import load, sweep_table
 from experiments.sweeping.asked import grid, split_words
 from experiments.sweeping.grid import cells
 from experiments.sweeping.ranking import metric
@@ -32,7 +32,9 @@ def main(words: list[str]) -> int:
     metric(own.by, cells(base, asked))  # whether all cells are right, and have that metric
 
     def train(folder: Path) -> int:
-        from experiments import compile_cache  # what takes time comes after the cells are right
+        from experiments.common import (
+            compile_cache,
+        )
         from experiments.sweeping.run import run
 
         compile_cache.enable()
@@ -44,7 +46,7 @@ def main(words: list[str]) -> int:
 def resume(own: argparse.Namespace) -> int:
     """Go on with the sweep in the folder `own.run`, and return 0."""
     sweep = open_sweep(own.run)
-    from experiments import compile_cache
+    from experiments.common import compile_cache
     from experiments.sweeping import run
 
     compile_cache.enable()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from experiments import demos
-from experiments.config_file import shipped
-from experiments.config_problems import ConfigError, did_you_mean
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.config.file import shipped
+from experiments.config.problems import ConfigError, did_you_mean
+from experiments.lectures import demos
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,7 +92,7 @@ def refuse_demo(name: str, command: str) -> None:
 
 def in_new_folder(out: Path, name: str, work: Callable[[Path], int]) -> int:
     """Let `work` fill a new numbered folder, and return its status. An empty folder goes again."""
-    from experiments.runs import new_folder
+    from experiments.common.runs import new_folder
 
     try:
         folder = new_folder(out, name)

@@ -19,7 +19,7 @@ from experiments.data.description import describe, read_description
 from experiments.data.parts import split
 
 if TYPE_CHECKING:
-    from experiments.config_data import Data
+    from experiments.config.data import Data
 
 __all__ = ["NAMES", "DataError", "Dataset", "describe", "load", "read", "read_description"]
 

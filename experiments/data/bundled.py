@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.data import cache
+from experiments.common import cache
 from experiments.data.dataset import DataError
 from experiments.data.parts import Examples
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.common.failures import Failure
 from experiments.data.scaling import Scaling
-from experiments.failures import Failure
 
 
 class DataError(Failure):

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from experiments.data import cache, idx
+from experiments.common import cache
+from experiments.data import idx
 from experiments.data.dataset import DataError
 
 MIRRORS = (

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.data import cache, idx
+from experiments.common import cache
+from experiments.data import idx
 from experiments.data.dataset import DataError, Dataset
 from experiments.data.download import download
 from experiments.data.parts import Examples, split

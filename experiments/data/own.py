@@ -12,7 +12,7 @@ from experiments.data.dataset import DataError
 from experiments.data.parts import Examples
 
 if TYPE_CHECKING:
-    from experiments.config_data import Data
+    from experiments.config.data import Data
 
 Kind = Literal["table", "arrays", "images"]
 _KINDS: dict[str, Kind] = {".csv": "table", ".tsv": "table", ".npz": "arrays"}

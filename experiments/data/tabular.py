@@ -14,7 +14,7 @@ from experiments.data.parts import Examples
 from experiments.data.table import Refused, Table, read
 
 if TYPE_CHECKING:
-    from experiments.config_data import Data
+    from experiments.config.data import Data
 
 
 def examples(section: "Data", path: Path, test_path: Path | None) -> Examples:

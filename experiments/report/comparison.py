@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.config_flat import changed, differing, flat
-from experiments.config_problems import ConfigError
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.config.flat import changed, differing, flat
+from experiments.config.problems import ConfigError
 from experiments.report.words import number, scored, selection, set_to
 from experiments.training import history
 from experiments.training.display import score_of

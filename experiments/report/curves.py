@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.plots import COLOURS
+from experiments.common.plots import COLOURS
 from experiments.report.markup import figure, figures
 from experiments.report.svg import INK, QUIET, drawing
 

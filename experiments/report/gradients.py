@@ -1,7 +1,7 @@
 """The gradient check of a run's network, and a map of every gradient's errors.
 
 Made anew for the report, at the first parameters and the first mini-batch, as the `check` command
-does; the colours are those of its picture (`experiments.gradient_map`).
+does; the colours are those of its picture (`experiments.report.gradient_map`).
 """
 
 import itertools
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import check as checking
-from experiments import gradient_map
 from experiments.config import Experiment
+from experiments.report import checking, gradient_map
 from experiments.report.images import image, signed
 from experiments.report.markup import figure, figures, folded, paragraph, text
 from experiments.report.svg import INK, drawing

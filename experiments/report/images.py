@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from experiments.plots import COLOURS
+from experiments.common.plots import COLOURS
 from experiments.report.markup import text
 
 

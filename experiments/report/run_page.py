@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.common.runs import Lines, write_whole
 from experiments.report import sections
 from experiments.report.markup import page, paragraph
 from experiments.report.source import Source, source
 from experiments.report.words import facts, result
-from experiments.runs import Lines, write_whole
 
 
 def report(folder: Path, *, best: bool = False, check: bool = True) -> Path:

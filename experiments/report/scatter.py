@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.plots import COLOURS
+from experiments.common.plots import COLOURS
 from experiments.report.markup import figure, figures
 from experiments.report.outcome import Outcome
 from experiments.report.svg import QUIET, drawing

@@ -5,8 +5,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.config_flat import changed, flat
-from experiments.failures import Failure
+from experiments.common.failures import Failure
+from experiments.common.runs import Lines
+from experiments.config.flat import changed, flat
 from experiments.report.confusion import confusion
 from experiments.report.curves import main_figures, other_figures
 from experiments.report.histograms import histogram_figures
@@ -17,7 +18,6 @@ from experiments.report.scatter import predicted_against_true
 from experiments.report.source import Source
 from experiments.report.weights import weight_images
 from experiments.report.words import selection, set_to
-from experiments.runs import Lines
 from experiments.training.display import score_of
 from experiments.training.probe import short
 from jaxnn.core.layer import innermost

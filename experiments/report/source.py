@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from experiments.common.failures import Failure
 from experiments.data import Dataset, describe, read
-from experiments.failures import Failure
 from experiments.report.words import selection
 from experiments.training import history
 from experiments.training.stored import Stored, open_run

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from experiments.plots import COLOURS
+from experiments.common.plots import COLOURS
 from experiments.report.markup import text
 
 if TYPE_CHECKING:

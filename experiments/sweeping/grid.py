@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.config import Experiment
-from experiments.config_file import check
-from experiments.config_problems import ConfigError
+from experiments.config.file import check
+from experiments.config.problems import ConfigError
 from experiments.sweeping.asked import Grid
 
 

@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 
 import jax
 
-from experiments import build
 from experiments.config import SGD, ConstantRate, Train
 from experiments.sweeping.grid import Cell
+from experiments.training import build
 
 
 def groups(cells: Sequence[Cell]) -> list[list[Cell]]:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import build
 from experiments.config import Data
-from experiments.config_problems import ConfigError
+from experiments.config.problems import ConfigError
 from experiments.data import Dataset, describe, read
 from experiments.sweeping.grid import Cell
 from experiments.sweeping.groups import program
 from experiments.sweeping.together import Member
+from experiments.training import build
 from experiments.training.loop import start
 from experiments.training.measure import ready
 from experiments.training.task import Task, prepare

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from experiments.runs import write_json, write_whole
+from experiments.common.runs import write_json, write_whole
 from experiments.sweeping.display import Display
 from experiments.sweeping.grid import varying, word
 from experiments.sweeping.ranking import (

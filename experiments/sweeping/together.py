@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from experiments import build
 from experiments.config import Experiment
 from experiments.sweeping.grid import Cell
+from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key, start
 from experiments.training.task import Part, Task
 from experiments.training.warm_start import warmed

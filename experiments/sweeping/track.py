@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.config_toml import to_toml
-from experiments.runs import Lines, save_parameters, write_json
+from experiments.common.runs import Lines, save_parameters, write_json
+from experiments.config.toml import to_toml
 from experiments.sweeping.record import Sweep
 from experiments.sweeping.together import Member
 from experiments.training import checkpoint, history

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from experiments.runs import environment
+from experiments.common.runs import environment
 from experiments.sweeping.display import Display
 from experiments.sweeping.grid import Cell
 from experiments.sweeping.group import Group

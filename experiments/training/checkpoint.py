@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from experiments.runs import read_tensors, write_tensors
+from experiments.common.runs import read_tensors, write_tensors
 
 FORMAT = "jaxnn checkpoint 1"
 

@@ -7,13 +7,12 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from experiments import build
+from experiments.common.runs import load_parameters
 from experiments.config import Experiment
-from experiments.config_problems import ConfigError
-from experiments.config_toml import to_toml
+from experiments.config.problems import ConfigError
+from experiments.config.toml import to_toml
 from experiments.data.description import Description
-from experiments.runs import load_parameters
-from experiments.training import checkpoint
+from experiments.training import build, checkpoint
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.loop import run_key
 

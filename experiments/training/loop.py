@@ -10,8 +10,8 @@ import numpy as np
 
 import jaxnn as nn
 import jaxnn.fast.draws as draws
-from experiments import build
 from experiments.config import Experiment
+from experiments.training import build
 from experiments.training.task import Task
 
 

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from experiments import build
+from experiments.common.runs import named
 from experiments.config import Experiment, Train
-from experiments.runs import named
+from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key
 from experiments.training.probe import short
 from experiments.training.task import Task

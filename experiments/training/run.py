@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 import jax
 
 import jaxnn as nn
-from experiments.config import Experiment
-from experiments.config_problems import ConfigError
-from experiments.config_toml import to_toml
-from experiments.data import describe, read
-from experiments.failures import Failure
-from experiments.runs import (
+from experiments.common.failures import Failure
+from experiments.common.runs import (
     Lines,
     environment,
     link_whole,
@@ -21,6 +17,10 @@ from experiments.runs import (
     write_json,
     write_whole,
 )
+from experiments.config import Experiment
+from experiments.config.problems import ConfigError
+from experiments.config.toml import to_toml
+from experiments.data import describe, read
 from experiments.training import checkpoint, history, nonfinite
 from experiments.training.checkpoint import Checkpoint
 from experiments.training.display import Display, Style

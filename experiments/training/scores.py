@@ -28,7 +28,7 @@ import numpy as np
 
 import jaxnn as nn
 from experiments.config import Experiment
-from experiments.config_problems import ConfigError
+from experiments.config.problems import ConfigError
 from experiments.training.task import Part, Task
 from jaxnn.feedback.networks import alignment
 from jaxnn.sweep.backpropagation import objective

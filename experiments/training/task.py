@@ -6,10 +6,10 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from experiments import build
 from experiments.config import Experiment, Train
-from experiments.config_problems import ConfigError
+from experiments.config.problems import ConfigError
 from experiments.data import Dataset
+from experiments.training import build
 from jaxnn.core.layer import mixing_layers
 
 

@@ -6,8 +6,8 @@ import jax
 from safetensors import SafetensorError, safe_open
 
 import jaxnn as nn
-from experiments.config_problems import ConfigError
-from experiments.runs import named
+from experiments.common.runs import named
+from experiments.config.problems import ConfigError
 
 _FILES = ("best.safetensors", "checkpoint.safetensors")
 

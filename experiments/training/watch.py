@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
 import jaxnn as nn
-from experiments import build
 from experiments.config import Experiment
+from experiments.training import build
 from experiments.training.loop import Epoch, run_key
 from experiments.training.probe import Seen, paths_of, probed, seen, short
 from experiments.training.task import Task

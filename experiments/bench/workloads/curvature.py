@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
+from experiments.bench.beside_autodiff import by_logsumexp, by_one_hot
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Workload
-from experiments.beside_autodiff import by_logsumexp, by_one_hot
 
 WIDTHS = 784, 128, 128, 10
 NET = nn.serial(nn.Dense(128), nn.tanh, nn.Dense(128), nn.tanh, nn.Dense(10))

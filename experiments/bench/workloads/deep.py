@@ -15,9 +15,9 @@ import numpy as np
 from jax import lax
 
 import jaxnn as nn
+from experiments.bench.beside_autodiff import by_logsumexp
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
-from experiments.beside_autodiff import by_logsumexp
 
 WIDTH, BATCH, BATCHES, DEPTH, RATE = 128, 32, 8, 256, 1e-3
 LAYER = nn.serial(nn.Dense(WIDTH), nn.tanh)

@@ -13,9 +13,9 @@ import numpy as np
 
 import jaxnn as nn
 from experiments.bench import passes
+from experiments.bench.beside_autodiff import by_logsumexp, by_one_hot
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
-from experiments.beside_autodiff import by_logsumexp, by_one_hot
 
 BATCH, CLASSES = 1024, (10, 1000, 32768)
 

@@ -17,10 +17,10 @@ import numpy as np
 
 import jaxnn as nn
 from experiments.bench import mlp_peers
+from experiments.bench.beside_autodiff import by_one_hot
 from experiments.bench.method import races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload
 from experiments.bench.workloads import mlp
-from experiments.beside_autodiff import by_one_hot
 
 NET = nn.serial(nn.Dense(30), nn.sigmoid, nn.Dense(10))
 MODELS, BATCH = 32, 10

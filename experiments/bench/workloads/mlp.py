@@ -17,9 +17,9 @@ from jax import lax
 
 import jaxnn as nn
 from experiments.bench import mlp_peers
+from experiments.bench.beside_autodiff import by_logsumexp, by_one_hot
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload
-from experiments.beside_autodiff import by_logsumexp, by_one_hot
 
 THIN, MIDDLE, WIDE = (784, 30, 10), (784, 392, 196, 10), (784, 2048, 2048, 10)
 BATCHES = 10, 32, 128, 1024

@@ -22,8 +22,8 @@ import numpy as np
 
 from experiments.bench.one_process import Job
 from experiments.bench.workload import Found, Goal, Outcome, Role, Row, Settings, Workload
+from experiments.common.failures import Failure
 from experiments.data import DataError, mnist
-from experiments.failures import Failure
 
 ROOT = Path(__file__).parents[3]
 THIN, MIDDLE = [784, 30, 10], [784, 100, 10]

@@ -14,9 +14,9 @@ import numpy as np
 
 import jaxnn as nn
 from experiments.bench import readings_by_autodiff as autodiff
+from experiments.bench.beside_autodiff import by_logsumexp, by_one_hot
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Found, Goal, Role, Workload, ratio
-from experiments.beside_autodiff import by_logsumexp, by_one_hot
 
 WIDTHS = 784, 1024, 1024, 10
 PLAIN, CLIPPED = "gradients", "clipped gradients"

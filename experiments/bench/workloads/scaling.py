@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.bench.beside_autodiff import by_one_hot
 from experiments.bench.method import race
 from experiments.bench.workload import (
     Case,
@@ -24,7 +25,6 @@ from experiments.bench.workload import (
     Workload,
 )
 from experiments.bench.workloads import mlp
-from experiments.beside_autodiff import by_one_hot
 
 
 class Run(NamedTuple):

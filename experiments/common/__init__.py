@@ -1,0 +1,1 @@
+"""What every room may use: failures, run folders, caches, plots."""

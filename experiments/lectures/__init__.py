@@ -1,0 +1,1 @@
+"""What retells the lecture notes: derivations, recorded runs, demonstrations."""

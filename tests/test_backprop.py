@@ -7,7 +7,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, backprop, half_square, serial, softmax_cross_entropy
-from jaxnn.sweep import backpropagation
+from jaxnn.fast import seen
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM
 
@@ -215,9 +215,9 @@ def test_targets_are_looked_at_once_unless_they_may_have_changed(monkeypatch):
     assert [looks(y), looks(y), looks(jnp.array(given))] == [1, 0, 1]
     assert [looks(given), looks(given)] == [1, 1]
     assert looks(y, softmax_cross_entropy.replace(smoothing=0.1)) == 1
-    known = len(backpropagation._trusted)
+    known = len(seen._looked_at)
     del y
-    assert len(backpropagation._trusted) == known - 1
+    assert len(seen._looked_at) == known - 1
     given[0] = 99
     for wrong in (given, given, jnp.array(given)):
         with pytest.raises(ValueError, match="99"):

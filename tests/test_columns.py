@@ -10,6 +10,7 @@ import pytest
 import jaxnn as nn
 from jaxnn import softmax_cross_entropy
 from jaxnn.fast import columns
+from jaxnn.training import arrangement
 from jaxnn.training import steps as training
 from tests.compare import assert_trees_close
 
@@ -52,8 +53,8 @@ def turned(monkeypatch):
         found.append(path)
         return original(net, path, params)
 
-    monkeypatch.setattr(columns, "by_columns", noted)
-    monkeypatch.setattr(columns, "_WORK", 100)
+    monkeypatch.setattr(arrangement, "by_columns", noted)
+    monkeypatch.setattr(arrangement, "_WORK", 100)
     training._train_epoch.clear_cache()  # pyright: ignore[reportAttributeAccessIssue]
     return found
 
@@ -118,7 +119,7 @@ def test_it_pays_for_short_rows_and_for_ragged_ones():
 
 
 def test_short_epochs_stay_as_they_are(turned, monkeypatch):
-    monkeypatch.setattr(columns, "_WORK", N * 40 * 7)
+    monkeypatch.setattr(arrangement, "_WORK", N * 40 * 7)
     x, y = data()
     x = x.astype(jnp.float32)
     for repeated in (1, 2):  # the smaller last mini-batch does not count
@@ -151,3 +152,17 @@ def test_a_rate_of_numpy_is_a_number_like_any_other(turned):
         nn.train_epoch(*given, np.arange(N), batch_size=BATCH)
     # weak and strong dtypes are programs of their own; that rates differ makes no more of them
     assert 1 <= len(turned) <= 3
+
+
+class Doubled(nn.SGD):
+    """A rule of one's own may look at the shape of a weight, whatever its base says."""
+
+    def rule(self, g, p, slots, eta, t):
+        return 2 * super().rule(g, p, slots, eta, t)[0], ()
+
+
+@pytest.mark.parametrize("optimizer", [Doubled(0.1), nn.Averaged(Doubled(0.1), 0.9)])
+def test_what_does_not_say_that_any_shape_will_do_is_given_its_own(optimizer):
+    assert arrangement.any_shape(nn.Averaged(nn.SGD(0.1), 0.9), None)
+    assert not arrangement.any_shape(optimizer, None)
+    assert not arrangement.any_shape(nn.chain(nn.SGD(0.1), optimizer), None)

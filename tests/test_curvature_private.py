@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.core.layer import added
+from jaxnn.core.trees import added
 from jaxnn.curvature.products import gnvp, hvp
 from jaxnn.sweep.backpropagation import objective
 from tests.compare import KEY, assert_trees_close, draw

@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import SGD, AdaGrad, Adam, AdamW, RMSProp
-from jaxnn.optim.transforms import global_norm
+from jaxnn.core.trees import global_norm
 from tests.compare import assert_trees_close, draw
 
 x64 = pytest.mark.usefixtures("x64")

@@ -185,8 +185,3 @@ def check_layers(name: str, layers: Any) -> None:
                 f"{name}: expected a layer at [{i}], got {layer!r}; a layer is a value, such as "
                 "Dense(30) or relu, of a subclass of jaxnn.Layer"
             )
-
-
-def added(a: Any, b: Any) -> Any:
-    """The sum of two tangents, where None stands for zero."""
-    return b if a is None else a if b is None else a + b

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Outer, Scaled, Sum
 from jaxnn.core.layer import Layer, curved_layers
+from jaxnn.core.trees import over, wide
 from jaxnn.curvature.roots import check_unmixed, n_columns, random_signs, root_column, unit
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import second_moment
-from jaxnn.readings.reading import over, wide
 from jaxnn.sweep.backpropagation import prepare
 
 

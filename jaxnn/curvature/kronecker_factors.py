@@ -26,11 +26,11 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Outer, along_batch
 from jaxnn.core.layer import Layer
+from jaxnn.core.trees import over, wide
 from jaxnn.core.values import static
 from jaxnn.curvature.roots import check_unmixed, n_columns, root_column, unit
 from jaxnn.losses.loss import Loss
-from jaxnn.perceptron.threshold import homogeneous
-from jaxnn.readings.reading import Reading, over, wide
+from jaxnn.readings.reading import Reading
 from jaxnn.sweep.backpropagation import example_weights, prepare
 
 Shared = Literal["expand", "reduce"]
@@ -69,7 +69,7 @@ class Kronecker(Reading):
         if not isinstance(factor, Outer) or factor.transpose:
             return None
         a, d = wide(factor).sides()
-        a = homogeneous(a)
+        a = jnp.concatenate([a, jnp.ones_like(a[..., :1])], -1)
         if self.shared == "reduce":
             a, d = a.mean(1, keepdims=True), d.sum(1, keepdims=True)
         c = jnp.broadcast_to(jnp.asarray(c, d.dtype), len(d))

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 import jaxnn.fast.draws as draws
-from jaxnn.core.layer import Layer, Read, Shape, added, check_layers, output_like, two_rows
+from jaxnn.core.layer import Layer, Read, Shape, check_layers, output_like, two_rows
 from jaxnn.core.refusals import check_entries, located
+from jaxnn.core.trees import added
 
 
 class Serial(Layer):

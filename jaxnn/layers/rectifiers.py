@@ -12,8 +12,8 @@ from jax import lax
 
 from jaxnn.core.layer import Read
 from jaxnn.core.refusals import check_floating
+from jaxnn.core.trees import wide_dtype
 from jaxnn.layers.elementwise import Activation
-from jaxnn.optim.transforms import wide_dtype
 
 
 class Softplus(Activation, name="softplus"):

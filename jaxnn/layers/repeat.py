@@ -11,8 +11,8 @@ import jaxnn.fast.draws as draws
 from jaxnn.core.factors import Factor, Stacked
 from jaxnn.core.layer import Layer, Read, check_layers
 from jaxnn.core.refusals import check_floating, is_concrete
+from jaxnn.core.trees import over
 from jaxnn.core.values import Pytree, check_count, static
-from jaxnn.readings.reading import over
 
 
 class Repeat(Layer):

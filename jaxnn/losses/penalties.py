@@ -25,6 +25,7 @@ class Penalty(Pytree):
     l1 or l2, and for a tree in which `on` chooses nothing.
     """
 
+    any_shape = True
     l1: Any = 0.0
     l2: Any = 0.0
     on: Selection = static(default=weights)

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.trees import wide_dtype
 from jaxnn.core.values import Pytree, check_number
-from jaxnn.optim.transforms import Transformation, apply_updates, wide_dtype
+from jaxnn.optim.transforms import Transformation, apply_updates
 
 
 class Average(NamedTuple):

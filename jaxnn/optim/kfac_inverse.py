@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 
 from jaxnn.core.parameters import Affine
+from jaxnn.core.trees import wide_dtype
 from jaxnn.curvature.kronecker_factors import KroneckerFactors
-from jaxnn.optim.transforms import wide_dtype
 
 Inverse = Literal["exact", "factored"]
 

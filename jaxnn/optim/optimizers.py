@@ -14,8 +14,8 @@ import jax.numpy as jnp
 
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.trees import wide_dtype
 from jaxnn.core.values import Pytree, check_number, static
-from jaxnn.optim.transforms import wide_dtype
 from jaxnn.schedules import rate_at
 
 
@@ -97,6 +97,7 @@ class SGD(Optimizer):
     of Sutskever et al. 2013, eqs. 3 and 4, with the rate outside of v.
     """
 
+    any_shape = True
     momentum: Any = None
     nesterov: bool = static(default=False)
 
@@ -121,6 +122,7 @@ class SGD(Optimizer):
 class AdaGrad(Optimizer):
     """s <- s + g^2,   p <- p - eta g / (sqrt(s) + eps). Source: Duchi, Hazan and Singer 2011."""
 
+    any_shape = True
     eps: Any = 1e-10
 
     def __post_init__(self) -> None:
@@ -141,6 +143,7 @@ class RMSProp(Optimizer):
     Source: Tieleman and Hinton 2012, lecture 6.5.
     """
 
+    any_shape = True
     decay: Any = 0.9
     eps: Any = 1e-8
 
@@ -166,6 +169,7 @@ class Adam(Optimizer):
     Source: Kingma and Ba 2015, algorithm 1.
     """
 
+    any_shape = True
     b1: Any = 0.9
     b2: Any = 0.999
     eps: Any = 1e-8
@@ -193,6 +197,7 @@ class AdamW(Adam):
     added to g. Source: Loshchilov and Hutter 2019, algorithm 2.
     """
 
+    any_shape = True
     weight_decay: Any = 0.01
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.trees import global_norm
 from jaxnn.core.values import Pytree, Static, check_number
 from jaxnn.schedules import rate_at
 
@@ -65,6 +66,8 @@ class clip_by_global_norm(_Clip):  # written like a function, because it is used
     algorithm 1.
     """
 
+    any_shape = True
+
     def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
         norm = global_norm(grads)
         limit = jnp.asarray(self.limit, norm.dtype)
@@ -74,6 +77,8 @@ class clip_by_global_norm(_Clip):  # written like a function, because it is used
 
 class clip_by_value(_Clip):
     """min(max(g, -limit), limit), entry by entry. Raises ValueError for a limit <= 0."""
+
+    any_shape = True
 
     def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
         def clip(g: Any) -> Any:
@@ -116,6 +121,7 @@ class soft_threshold(Pytree):  # written like a function, because it is used lik
     Source: Daubechies, Defrise and De Mol 2004; Beck and Teboulle 2009, eq. 1.5.
     """
 
+    any_shape = True
     threshold: Any
 
     def __post_init__(self) -> None:
@@ -134,17 +140,6 @@ class soft_threshold(Pytree):  # written like a function, because it is used lik
             return kept - p if weights(path) else u
 
         return jax.tree_util.tree_map_with_path(shrink, grads, params), state + 1
-
-
-def global_norm(tree: Any) -> Any:
-    """The Euclidean norm of all numbers of a tree, at least in float32."""
-    wide = [leaf.astype(wide_dtype(leaf)) for leaf in jax.tree.leaves(tree)]
-    return jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in wide))
-
-
-def wide_dtype(leaf: Any) -> Any:
-    """The dtype sums over a leaf are kept in: its own, but never less than float32."""
-    return leaf.dtype if leaf.dtype.itemsize >= 4 else jnp.float32
 
 
 def apply_updates(params: Any, updates: Any) -> Any:

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax.tree_util import tree_flatten_with_path
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.trees import over, wide
 from jaxnn.core.values import check_number, static
 from jaxnn.readings.norms import norms
-from jaxnn.readings.reading import Reading, over, total, wide
+from jaxnn.readings.reading import Reading, total
 
 
 class clipped(Reading):  # written like a function, because it is used like one

@@ -6,8 +6,9 @@ import jax
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.trees import over, wide
 from jaxnn.readings.products import crossed
-from jaxnn.readings.reading import Reading, over, total, wide
+from jaxnn.readings.reading import Reading, total
 
 
 class Gram(Reading):

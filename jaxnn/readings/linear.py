@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
+from jaxnn.core.trees import over, wide
 from jaxnn.readings.blocks import map_blocks
-from jaxnn.readings.reading import Reading, over, wide
+from jaxnn.readings.reading import Reading
 
 
 class Gradient(Reading):

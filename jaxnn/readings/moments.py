@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked
+from jaxnn.core.trees import over, wide
 from jaxnn.readings.blocks import sum_blocks
 from jaxnn.readings.products import HIGHEST
-from jaxnn.readings.reading import Reading, over, wide
+from jaxnn.readings.reading import Reading
 
 
 class SecondMoment(Reading):

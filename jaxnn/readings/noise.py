@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.trees import over, wide
 from jaxnn.readings.norms import norms
-from jaxnn.readings.reading import Reading, over, total, wide
+from jaxnn.readings.reading import Reading, total
 
 
 class Noise(NamedTuple):

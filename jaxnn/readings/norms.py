@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.trees import wide
 from jaxnn.core.values import static
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.products import HIGHEST, paired
-from jaxnn.readings.reading import Reading, wide
+from jaxnn.readings.reading import Reading
 
 Form = Literal["auto", "gram", "each"]
 

@@ -19,8 +19,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.trees import over
 from jaxnn.core.values import Pytree, static
-from jaxnn.optim.transforms import wide_dtype
 
 
 class Reading(Pytree):
@@ -126,11 +126,6 @@ def as_reading(read: Any) -> Reading:
     return Plain(read)
 
 
-def over(kind: type, function: Callable[..., Any], *trees: Any) -> Any:
-    """`function` in the place of every value of that kind in the trees."""
-    return jax.tree.map(function, *trees, is_leaf=lambda node: isinstance(node, kind))
-
-
 def total(tree: Any) -> Any:
     """The sum over all parameters, such as the (batch,) squared norms of whole gradients.
 
@@ -140,13 +135,3 @@ def total(tree: Any) -> Any:
     if not leaves:
         raise ValueError("total: expected readings of one or more parameters, got none")
     return sum(leaves[1:], leaves[0])
-
-
-def wide(tree: Any) -> Any:
-    """The tree with its floating-point leaves at least in float32, for sums of squares."""
-
-    def widen(leaf: Any) -> Any:
-        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return leaf.astype(wide_dtype(leaf)) if floating else leaf
-
-    return jax.tree.map(widen, tree)

@@ -1,7 +1,6 @@
 """Backpropagation: the forward sweep, the loss, the backward sweep, and what is read from it."""
 
 import math
-import weakref
 from functools import partial
 from typing import Any
 
@@ -12,9 +11,11 @@ import numpy as np
 from jaxnn.core.factors import Factor, along_batch
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.refusals import as_array, check_examples, is_concrete
+from jaxnn.core.trees import over
+from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
-from jaxnn.readings.reading import as_reading, over
+from jaxnn.readings.reading import as_reading
 from jaxnn.sweep.mixing import Mixing, check_mixing, exact_factors, with_constant_statistics
 
 
@@ -155,18 +156,12 @@ def prepare(
     return x, y, weights
 
 
-_trusted: dict[int, tuple[Any, Any]] = {}  # by the id of targets: a reference, and whose they are
-
-
 def _check_targets(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> None:
-    """Look at the values of y; once is enough for an array of JAX, which nobody can change."""
-    whose, place = (net, loss, x.shape), id(y)
-    known = _trusted.get(place)
-    if known is not None and known[0]() is y and known[1] == whose:
-        return
-    loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])
-    if isinstance(y, jax.Array):
-        _trusted[place] = weakref.ref(y, lambda _: _trusted.pop(place, None)), whose
+    """Look at the values of y, unless that was done before."""
+    purpose = net, loss, x.shape
+    if not seen(y, purpose):
+        loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])
+        remember(y, purpose)
 
 
 def _check_weights(weights: Any, n: int) -> Any:

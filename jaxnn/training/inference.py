@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, two_rows
 from jaxnn.core.refusals import is_concrete
-from jaxnn.optim.transforms import wide_dtype
+from jaxnn.core.trees import wide_dtype
 
 
 class Statistics(NamedTuple):

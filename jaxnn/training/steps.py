@@ -9,12 +9,12 @@ import numpy as np
 
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
-from jaxnn.fast.columns import arranged
 from jaxnn.losses.loss import Loss
 from jaxnn.optim.transforms import Transformation, apply_updates, as_argument
 from jaxnn.readings import gradient
 from jaxnn.sweep.accumulation import check_parts, sweep_parts
 from jaxnn.sweep.backpropagation import prepare, sweep
+from jaxnn.training.arrangement import arranged
 from jaxnn.training.inference import Statistics, no_statistics, running
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from jax.tree_util import keystr
 
 from jaxnn.core.layer import Layer
-from jaxnn.fast.columns import any_shape, by_columns, first_dense
+from jaxnn.fast.columns import by_columns
+from jaxnn.fast.groups import group_size
 from jaxnn.losses.loss import Loss
 from jaxnn.optim.transforms import Transformation, as_argument
 from jaxnn.sweep.backpropagation import prepare
+from jaxnn.training.arrangement import any_shape, first_dense
 from jaxnn.training.steps import State, check_order, train_epoch
-
-_CACHE = 3 * 2**18  # bytes of states that a group goes through in a step, and as many of gradients
 
 
 def stack(items: Any) -> Any:
@@ -124,7 +124,7 @@ def _train_together(
     net, loss, x, y, weights, momentum = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
     share = 16 if path is None else 2 if order.ndim == 2 else 1  # a 16th: vmap copies weights
-    group = _group(states, keys, _CACHE // share)
+    group = group_size(states, keys, _count(states), share)
 
     def train(model: Any) -> tuple[State, Any]:
         optimizer, penalty, state, rows, key = model
@@ -140,22 +140,6 @@ def _train_together(
 
     models = optimizers, penalties, states, None if order.ndim == 1 else order, keys
     return jax.lax.map(train, models, batch_size=group)
-
-
-def _group(states: State, keys: Any, room: int) -> int | None:
-    """How many models make each step at the same time, their states in so many bytes of a cache;
-    None for one model after another."""
-    if keys is not None and "rbg" in str(jax.random.key_impl(keys)):
-        return None  # such a key draws other numbers beside others than it does alone
-    n_models = _count(states)
-    if jax.default_backend() != "cpu":
-        return n_models
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(states)) // n_models
-    most = min(16, room // max(size, 1))
-    if most < 2:
-        return None
-    groups = -(-n_models // most)
-    return -(-n_models // groups)
 
 
 def _like_one(leaf: Any) -> Any:

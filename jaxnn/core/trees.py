@@ -1,0 +1,40 @@
+"""Trees: what is done to every leaf, or to every value of a kind."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxnn.core.types import Array, Dtype, Tree
+
+
+def over(kind: type, function: Callable[..., Any], *trees: Tree) -> Tree:
+    """`function` in the place of every value of that kind in the trees."""
+    return jax.tree.map(function, *trees, is_leaf=lambda node: isinstance(node, kind))
+
+
+def wide_dtype(leaf: Any) -> Dtype:
+    """The dtype sums over a leaf are kept in: its own, but never less than float32."""
+    return leaf.dtype if leaf.dtype.itemsize >= 4 else jnp.float32
+
+
+def wide(tree: Tree) -> Tree:
+    """The tree with its floating-point leaves at least in float32, for sums of squares."""
+
+    def widen(leaf: Array) -> Array:
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf.astype(wide_dtype(leaf)) if floating else leaf
+
+    return jax.tree.map(widen, tree)
+
+
+def global_norm(tree: Tree) -> Array:
+    """The Euclidean norm of all numbers of a tree, at least in float32."""
+    leaves = [leaf.astype(wide_dtype(leaf)) for leaf in jax.tree.leaves(tree)]
+    return jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in leaves))
+
+
+def added(a: Tree, b: Tree) -> Tree:
+    """The sum of two tangents, where None stands for zero."""
+    return b if a is None else a if b is None else a + b

@@ -1,10 +1,10 @@
-"""Neural networks in JAX whose backward pass is written by hand. The names are in `jaxnn.api`."""
+"""Neural networks in JAX whose backward pass is written by hand.
 
-from typing import TYPE_CHECKING
+Layers, losses, optimizers, the sweep and training stand here; the rest in rooms, such as
+`jaxnn.curvature.hvp`. The stub `__init__.pyi` lists the names.
+"""
 
 from jaxnn.lazy import lazy
+from jaxnn.moved import MOVED
 
-if TYPE_CHECKING:
-    from jaxnn.api import *  # noqa: F403 - for type checkers
-
-__getattr__, __dir__ = lazy(__name__)
+__getattr__, __dir__, __all__ = lazy(__name__, MOVED)

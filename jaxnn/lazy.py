@@ -1,28 +1,54 @@
-"""Packages whose names are imported when the first is asked for: all that their `api` imports.
+"""Packages whose names are imported when they are asked for; their stub says where they stand.
 
-The pytest plugin lives in this package, and starting pytest must not cost an import of jax.
+The plugin of pytest lives in this package, and starting pytest must not cost an import of jax. So
+`__init__.py` imports nothing, and `__init__.pyi` beside it is a list of plain imports, which type
+checkers and editors read, and which is read here as well: a name stands in one place.
 """
 
+import ast
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
-def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package that offers the names of its module `api`."""
+def lazy(
+    package: str, moved: Mapping[str, str] | None = None
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a package with a stub.
 
-    def names() -> dict[str, Any]:
-        api = vars(import_module(f"{package}.api"))
-        public = {name: value for name, value in api.items() if not name.startswith("_")}
-        return {"__all__": sorted(public), **public}
+    `moved` tells of names that stood in the package once: {room: "names"}. They still come, with a
+    warning.
+    """
+    here = sys.modules[package]
+    places = _places(Path(str(here.__file__)).with_suffix(".pyi"))
+    rooms = {name: room for room, names in (moved or {}).items() for name in names.split()}
 
     def get(name: str) -> Any:
-        if name == "__all__" or not name.startswith("__"):
-            here = vars(sys.modules[package])
-            here.update(names())
-            if name in here:
-                return here[name]
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name in rooms:
+            room = f"{package}.{rooms[name]}"
+            warnings.warn(f"{package}.{name} is now {room}.{name}", DeprecationWarning, 2)
+            value = getattr(import_module(room), name)
+        elif name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        elif places[name] == package:
+            return import_module(f"{package}.{name}")
+        else:
+            value = getattr(import_module(places[name]), name)
+        setattr(here, name, value)  # the next time nobody has to ask
+        return value
 
-    return get, lambda: sorted({*vars(sys.modules[package]), *names()})
+    names = sorted(places)
+    return get, lambda: names, [name for name in names if places[name] != package]
+
+
+def _places(stub: Path) -> dict[str, str]:
+    """For each name that the stub imports the module it comes from."""
+    return {
+        alias.name: str(node.module)
+        for node in ast.parse(stub.read_text()).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }

@@ -11,6 +11,16 @@ import jax.numpy as jnp
 
 from jaxnn.core.values import Pytree, check_number
 
+__all__ = [
+    "ConstantRate",
+    "CosineDecay",
+    "ExponentialDecay",
+    "InverseDecay",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+]
+
 
 class Schedule(Pytree):
     """Base of all schedules: called with t, a floating-point scalar, returns the rate at t."""

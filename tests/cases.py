@@ -23,10 +23,10 @@ from jaxnn import (
     Parallel,
     Pixels,
     Repeat,
-    Rescale,
     Skip,
     serial,
 )
+from jaxnn.layers import Rescale
 from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
 
 
@@ -56,7 +56,7 @@ TIE = (3.0, 3.0, -3.0, 3.0)
 PUBLIC = [
     Case(Dense(7), (3, 5)),
     Case(Dense(7), (2, 3, 5)),
-    Case(Dense(7, bias=False, w_init=nn.he), (2, 3, 11, 5)),
+    Case(Dense(7, bias=False, w_init=nn.initializers.he), (2, 3, 11, 5)),
     Case(nn.linear, (3, 5)),
     Case(nn.linear(-2.5), (2, 3, 5)),
     Case(nn.step, (3, 5), KINK),

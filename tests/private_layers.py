@@ -10,21 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn import (
-    Affine,
-    Factor,
-    Layer,
-    Outer,
-    Rows,
-    Scaled,
-    ScaleShift,
-    Sum,
-    Table,
-    Tied,
-    lecun,
-    normal,
-)
+from jaxnn import Affine, Layer
+from jaxnn.core import Factor, Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
 from jaxnn.core.values import static
+from jaxnn.initializers import lecun, normal
 
 
 class Patches(Factor):

@@ -19,7 +19,7 @@ def run(optimizer, params, steps=5):
     seen = []
     for seed in range(steps):
         updates, kept = optimizer.update(draw(params, seed + 1), state.optimizer, state.params)
-        state = nn.State(nn.apply_updates(state.params, updates), kept)
+        state = nn.State(nn.optim.apply_updates(state.params, updates), kept)
         seen.append(state.params)
     return seen, state
 

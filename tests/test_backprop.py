@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import BatchNorm, Dense, Dropout, backprop, half_square, serial, softmax_cross_entropy
+from jaxnn import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    backprop,
+    half_square,
+    serial,
+    softmax_cross_entropy,
+)
 from jaxnn.fast import seen
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM

@@ -12,9 +12,6 @@ import pytest
 from jax.tree_util import tree_flatten_with_path, tree_map_with_path
 
 import jaxnn as nn
-from jaxnn.feedback import direct as feedback_direct
-from jaxnn.feedback import matrices as feedback
-from jaxnn.feedback import rules as backward_rules
 from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
 from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
 from jaxnn.feedback.rules import (
@@ -28,17 +25,21 @@ from tests import private_layers
 from tests.cases import KINK, Case, name
 from tests.compare import KEY, assert_trees_close, by_hand, setting
 from tests.private_layers import LSTM, Conv
+from tests.public import public
 
 DEEP = nn.serial(nn.Dense(7), nn.tanh, nn.serial(nn.Dense(3), nn.relu), nn.Dense(2))
 IMAGES = nn.serial(Conv(5, window=2), nn.relu, nn.Flatten(), nn.Dense(3))
 
 RULES = [
     Case(WithBackward(nn.Dense(7), FeedbackAlignment()), (2, 3, 5)),
-    Case(WithBackward(nn.DropConnect(7, drop_rate=0.4), FeedbackAlignment(nn.he)), (3, 5)),
+    Case(
+        WithBackward(nn.DropConnect(7, drop_rate=0.4), FeedbackAlignment(nn.initializers.he)),
+        (3, 5),
+    ),
     Case(WithBackward(Conv(5, window=3, stride=2, pad=1), FeedbackAlignment()), (2, 7, 11, 3)),
     Case(WithBackward(nn.Dense(7, bias=False), SignSymmetric()), (3, 5)),
     Case(WithBackward(nn.Dense(7), SignSymmetric("one")), (3, 5)),
-    Case(WithBackward(nn.Dense(7), SignSymmetric("batch", nn.he)), (3, 5)),
+    Case(WithBackward(nn.Dense(7), SignSymmetric("batch", nn.initializers.he)), (3, 5)),
     Case(WithBackward(nn.Dense(7), KolenPollack()), (2, 3, 5)),
     Case(WithBackward(DEEP, KolenPollack()), (3, 5)),
     Case(WithBackward(nn.Dense(7), WeightMirror(rate=0.5)), (3, 5)),
@@ -122,10 +123,7 @@ def test_forward_is_the_layers_and_its_residuals_are_arrays_that_cross_two_jits(
 
 @over_rules
 def test_a_rebuilt_layer_is_equal_and_prints_as_the_call_that_makes_it(case):
-    names = {}
-    for module in (nn, private_layers, backward_rules, feedback, feedback_direct):
-        names |= vars(module)
-    rebuilt = eval(repr(case.layer), names)
+    rebuilt = eval(repr(case.layer), {**public(), **vars(private_layers)})
     assert rebuilt == case.layer
     assert hash(rebuilt) == hash(case.layer)
     assert repr(case.layer.rule) in repr(case.layer)
@@ -137,10 +135,10 @@ def _signs(w, size=0.5):
 
 def _with_weights(params, change):
     """The parameters with every weight w replaced by change(w)."""
-    return tree_map_with_path(lambda path, p: change(p) if nn.weights(path) else p, params)
+    return tree_map_with_path(lambda path, p: change(p) if nn.core.weights(path) else p, params)
 
 
-HALVES = nn.constant(0.5)
+HALVES = nn.initializers.constant(0.5)
 BACKPROP = {  # what makes of random parameters those with B = w^T: (rule, weights, feedback)
     "FA": (FeedbackAlignment(), lambda w: w, tuple),
     "mirror": (WeightMirror(), lambda w: w, tuple),
@@ -166,7 +164,7 @@ def test_with_the_weights_themselves_a_rule_is_backprop_bit_for_bit(rule, layer,
     params = _with_weights(params, weights)
     given = params
     if make is not None:
-        ws = [p for path, p in tree_flatten_with_path(params)[0] if nn.weights(path)]
+        ws = [p for path, p in tree_flatten_with_path(params)[0] if nn.core.weights(path)]
         given = WithFeedback(params, make(ws))
     dx, readings = by_hand(WithBackward(layer, rule), given, x, dy)
     assert_trees_close((dx, own(readings)), by_hand(layer, params, x, dy), rtol=0)
@@ -183,7 +181,7 @@ def test_kolen_pollack_from_the_weights_themselves_is_backprop_bit_for_bit():
 
 
 def _only_weights(params):
-    return tree_map_with_path(lambda path, p: p if nn.weights(path) else None, params)
+    return tree_map_with_path(lambda path, p: p if nn.core.weights(path) else None, params)
 
 
 def test_direct_feedback_through_the_weights_of_the_output_is_backprop_bit_for_bit():

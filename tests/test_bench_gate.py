@@ -11,6 +11,7 @@ from experiments.__main__ import main
 from experiments.bench import gate
 from experiments.bench.gate_programs import LAYERS, LOSSES, ON_IDS, Call, Program, programs
 from jaxnn.core.layer import every_layer
+from tests.public import public as names
 
 VERSION = f"jax {jax.__version__} {jax.default_backend()}"
 
@@ -100,8 +101,7 @@ def test_growth_is_what_leaves_the_margin():
 
 
 def public(kind):
-    values = (getattr(nn, name) for name in nn.__all__)
-    types = {v if isinstance(v, type) else type(v) for v in values}
+    types = {v if isinstance(v, type) else type(v) for v in names().values()}
     return {t for t in types if issubclass(t, kind) and t is not kind}
 
 

@@ -4,8 +4,9 @@ import jax.numpy as jnp
 import pytest
 
 import jaxnn as nn
-from jaxnn import Affine, BatchNorm, Dense, Dropout, Outer, Sum, relu, serial, tanh
+from jaxnn import Affine, BatchNorm, Dense, Dropout, relu, serial, tanh
 from jaxnn.check import GradientError, assert_backprop, assert_layer, check_backprop, check_layer
+from jaxnn.core import Outer, Sum
 from jaxnn.layers.activations import ReLU, Tanh
 from jaxnn.losses.loss import HalfSquare
 from tests.compare import KEY, draw
@@ -178,7 +179,7 @@ def test_the_loss_or_the_layer_at_fault_is_named():
 
 
 def test_layers_that_are_right_and_put_together_wrongly_are_said_to_be():
-    class Reversed(nn.Serial):
+    class Reversed(nn.layers.Serial):
         """A chain that hands its readings back in the wrong order."""
 
         def backward(self, params, residuals, dy, read):

@@ -18,7 +18,14 @@ from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
 
-STILL = (nn.BatchNorm, nn.Rescale, Conv, LSTM, TiedTable, LayerNorm)  # layers without tangents
+STILL = (
+    nn.BatchNorm,
+    nn.layers.Rescale,
+    Conv,
+    LSTM,
+    TiedTable,
+    LayerNorm,
+)  # layers without tangents
 MOVING = [c for c in CASES if not any(isinstance(a, STILL) for _, a in every_layer(c.layer))]
 LEARNED = [  # with parameters, and for every example an error of its own
     c for c in CASES if jax.eval_shape(c.layer.init, KEY, c.x()) and not mixing_layers(c.layer)

@@ -61,10 +61,10 @@ class MovingNorm:
     def bend(self, params, residuals, tangents, dy, rdy, read):
         xhat, s = residuals[:2]
         dx, rdx = bent(xhat, s, tangents, dy, rdy, params.scale, self.average)
-        parts = [nn.Scaled(xhat, rdy)]
+        parts = [nn.core.Scaled(xhat, rdy)]
         if tangents[0] is not None:
-            parts.append(nn.Scaled(tangents[0], dy))
-        return dx, rdx, nn.ScaleShift(read(nn.Tied(tuple(parts))), read(nn.Sum(rdy)))
+            parts.append(nn.core.Scaled(tangents[0], dy))
+        return dx, rdx, nn.core.ScaleShift(read(nn.core.Tied(tuple(parts))), read(nn.core.Sum(rdy)))
 
 
 class MovingLayerNorm(MovingNorm, LayerNorm):
@@ -77,7 +77,7 @@ class MovingBatchNorm(MovingNorm, nn.BatchNorm):
     average = staticmethod(over_rows)
 
 
-class MovingRescale(nn.Rescale):
+class MovingRescale(nn.layers.Rescale):
     """Rescale with tangents."""
 
     def push(self, params, residuals, vparams, vx):
@@ -87,8 +87,8 @@ class MovingRescale(nn.Rescale):
 
     def bend(self, params, residuals, tangents, dy, rdy, read):
         x, (vscale, vx) = residuals, tangents
-        parts = (nn.Scaled(x, rdy),) + (() if vx is None else (nn.Scaled(vx, dy),))
-        readings = nn.ScaleShift(read(nn.Tied(parts)), read(nn.Sum(rdy)))
+        parts = (nn.core.Scaled(x, rdy),) + (() if vx is None else (nn.core.Scaled(vx, dy),))
+        readings = nn.core.ScaleShift(read(nn.core.Tied(parts)), read(nn.core.Sum(rdy)))
         return params.scale * dy, params.scale * rdy + vscale * dy, readings
 
 
@@ -108,7 +108,7 @@ class MovingConv(Conv):
         other, _ = self.backward(vparams, x, dy, lambda factor: factor)
         w = moved.w
         if vx is not None:
-            w = nn.Tied((w, self.backward(params, vx, dy, lambda factor: factor)[1].w))
+            w = nn.core.Tied((w, self.backward(params, vx, dy, lambda factor: factor)[1].w))
         return dx, rdx + other, nn.Affine(read(w), read(moved.b))
 
 

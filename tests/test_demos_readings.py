@@ -117,7 +117,7 @@ def test_the_noise_of_an_epoch_is_that_of_its_gradients(data):
 
 def test_spans_divide_averages_and_not_average_ratios():
     trace, square = np.array([1.0, 3.0, 2.0, 4.0]), np.array([1.0, -0.5, 0.1, 0.2])
-    noise = nn.Noise(trace / square, trace, square)
+    noise = nn.readings.Noise(trace / square, trace, square)
     found = noise_scale.spans(noise_scale.Measured(trace, noise, noise), 2)
     np.testing.assert_allclose([one.batches.scale for one in found], [8.0, 20.0])
     rows = list(zip(*(c.cells for c in noise_scale.table(found, 2).columns), strict=True))

@@ -104,11 +104,11 @@ def test_the_proximal_step_makes_weights_exactly_zero_where_the_subgradient_does
 
 def test_the_proximal_step_leaves_biases_alone_and_follows_a_schedule():
     params = nn.Affine(jnp.full((2, 2), 0.5), jnp.full(2, 0.5))
-    transform = nn.soft_threshold(nn.StepDecay(0.2, 0.5, every=1))
+    transform = nn.soft_threshold(nn.schedules.StepDecay(0.2, 0.5, every=1))
     state, zero = transform.init(params), jax.tree.map(jnp.zeros_like, params)
     for left in (0.3, 0.2):
         updates, state = transform.update(zero, state, params)
-        params = nn.apply_updates(params, updates)
+        params = nn.optim.apply_updates(params, updates)
         np.testing.assert_allclose(params.w, left, rtol=1e-6)
     np.testing.assert_array_equal(params.b, [0.5, 0.5])
 

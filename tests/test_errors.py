@@ -70,7 +70,7 @@ REFUSED = [
     (lambda: Pixels(0.0), ValueError, r"top in \(0, inf\], got 0"),
     (lambda: serial(), TypeError, r"serial: expected a tuple of one or more layers, got \(\)"),
     (lambda: serial(Dense(3), Dense), TypeError, r"a layer at \[1\], got <class .*Dense"),
-    (lambda: nn.Serial([Dense(3)]), TypeError, r"expected a tuple of one or more layers"),
+    (lambda: nn.layers.Serial([Dense(3)]), TypeError, r"expected a tuple of one or more layers"),
     (lambda: Skip(3), TypeError, r"Skip: expected a layer at \[0\], got 3"),
     (lambda: forward(Skip(Dense(7)), X), ValueError, r"keep the shape \(3, 5\) .* of 5 outputs"),
     (lambda: Parallel((Dense(3),), "mean"), ValueError, "merge 'sum' or 'concat', got 'mean'"),

@@ -139,18 +139,18 @@ def test_every_word_of_a_shipped_config_is_understood(name):
         ({}, nn.SGD(0.01)),
         ({"optimizer": SGD(momentum=0.9, nesterov=True)}, nn.SGD(0.01, 0.9, True)),
         ({"optimizer": AdamW(weight_decay=0.1)}, nn.AdamW(0.01, weight_decay=0.1)),
-        ({"schedule": Cosine(final=0.1)}, nn.SGD(nn.CosineDecay(0.01, 126, 0.001))),
-        ({"schedule": Inverse(decay=0.5)}, nn.SGD(nn.InverseDecay(0.01, 0.5))),
+        ({"schedule": Cosine(final=0.1)}, nn.SGD(nn.schedules.CosineDecay(0.01, 126, 0.001))),
+        ({"schedule": Inverse(decay=0.5)}, nn.SGD(nn.schedules.InverseDecay(0.01, 0.5))),
         (
             {"schedule": Step(factor=0.5, every=7, warm_up=5)},
-            nn.SGD(nn.WarmUp(5, nn.StepDecay(0.01, 0.5, 7))),
+            nn.SGD(nn.schedules.WarmUp(5, nn.schedules.StepDecay(0.01, 0.5, 7))),
         ),
         (
             {"schedule": Exponential(factor=0.5, every=7), "clip_norm": 1.0, "clip_value": 2.0},
             nn.chain(
                 nn.clip_by_value(2.0),
                 nn.clip_by_global_norm(1.0),
-                nn.SGD(nn.ExponentialDecay(0.01, 0.5, 7)),
+                nn.SGD(nn.schedules.ExponentialDecay(0.01, 0.5, 7)),
             ),
         ),
     ],
@@ -188,9 +188,9 @@ def test_every_initialiser_and_layer_of_a_config_is_built_as_written(tmp_path):
     assert task_of(load(str(path), [])).net == nn.serial(
         nn.Pixels(16.0),
         nn.Flatten(),
-        nn.Dense(5, w_init=nn.he.replace(distribution="uniform")),
+        nn.Dense(5, w_init=nn.initializers.he.replace(distribution="uniform")),
         nn.sigmoid,
-        nn.Dense(10, w_init=nn.uniform(0.0, 0.01), bias=False),
+        nn.Dense(10, w_init=nn.initializers.uniform(0.0, 0.01), bias=False),
         nn.leaky_relu(0.2),
     )
 
@@ -222,7 +222,7 @@ def test_dropout_and_batch_norm_are_trained_and_frozen_for_the_test(tmp_path):
     metrics = run(load(str(path), []), tmp_path)
     assert metrics["test_accuracy"] > 0.9
     # what is saved is the frozen network: scale and shift where batch-norm was
-    saved = nn.serial(nn.Dense(32), nn.Rescale(), nn.relu, nn.linear, nn.Dense(3))
+    saved = nn.serial(nn.Dense(32), nn.layers.Rescale(), nn.relu, nn.linear, nn.Dense(3))
     like = saved.init(jax.random.key(0), jax.ShapeDtypeStruct((2, 13), np.float32))
     task = task_of(load(str(path), []))._replace(net=saved)
     params = load_parameters(tmp_path / "parameters.safetensors", like)

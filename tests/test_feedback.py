@@ -37,7 +37,7 @@ def test_feedback_alignment_sends_delta_through_b_and_nothing_else_changes():
 @pytest.mark.parametrize("magnitudes", ["one", "fixed", "batch"])
 @x64
 def test_sign_symmetric_feedback_has_the_signs_of_w_and_the_magnitudes_of_m(magnitudes):
-    layer = WithBackward(nn.Dense(7), SignSymmetric(magnitudes, nn.normal(1.0)))
+    layer = WithBackward(nn.Dense(7), SignSymmetric(magnitudes, nn.initializers.normal(1.0)))
     x = Case(layer, (7, 5)).x()
     params, _ = setting(layer, x)
     w = own(params).w.at[0, 0].set(0)  # sign(0) = 0

@@ -64,7 +64,7 @@ def test_a_layer_that_mixes_examples_still_does_behind_a_rule():
     state = nn.start(net, nn.SGD(0.1), KEY, X)
     state, _ = nn.train_step(net, LOSS, nn.SGD(0.1), state, X, Y)
     frozen, params = nn.freeze(net, state.params, state.statistics)
-    assert frozen == WithBackward(nn.serial(nn.Dense(3, bias=False), nn.Rescale()), net.rule)
+    assert frozen == WithBackward(nn.serial(nn.Dense(3, bias=False), nn.layers.Rescale()), net.rule)
     assert frozen.forward(params, jnp.asarray(X))[0].shape == (11, 3)
 
 
@@ -104,7 +104,7 @@ def test_alignment_is_the_angle_to_backprop_on_the_same_parameters(rule):
 
 def test_alignment_with_the_weights_themselves_is_exact():
     params, _ = setting(NET, X)
-    ws = tuple(p for path, p in tree_flatten_with_path(params)[0] if nn.weights(path))
+    ws = tuple(p for path, p in tree_flatten_with_path(params)[0] if nn.core.weights(path))
     net = WithBackward(NET, FeedbackAlignment())
     for row in alignment(net, LOSS, WithFeedback(params, ws), X, Y).values():
         assert (row.delta, row.gradient, row.delta_ratio, row.gradient_ratio) == (0, 0, 1, 1)

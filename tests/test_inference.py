@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import BatchNorm, Dense, Dropout, Embedding, OneHot, Rescale, freeze, serial
+from jaxnn import BatchNorm, Dense, Dropout, Embedding, OneHot, freeze, serial
 from jaxnn.core.layer import mixing_layers
+from jaxnn.layers import Rescale
 from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 
@@ -59,7 +60,9 @@ def test_frozen_with_the_batchs_own_statistics_it_is_exact():
 @x64
 def test_one_example_alone_gets_the_output_it_gets_in_a_batch():
     params, x = setting()
-    still, still_params = freeze(NET, params, nn.average_statistics(NET, params, x, batch_size=4))
+    still, still_params = freeze(
+        NET, params, nn.training.average_statistics(NET, params, x, batch_size=4)
+    )
     whole = nn.predict(still, still_params, x)
     assert_trees_close(nn.predict(still, still_params, x[3:4]), whole[3:4], rtol=1e-12)
 
@@ -68,7 +71,7 @@ def test_one_example_alone_gets_the_output_it_gets_in_a_batch():
 def test_the_plain_average_is_over_the_mini_batches():
     net = serial(Dense(7), BatchNorm())
     params, x = setting(net, rows=14)
-    found = nn.average_statistics(net, params, x, batch_size=4)
+    found = nn.training.average_statistics(net, params, x, batch_size=4)
     z = np.asarray(Dense(7).forward(params[0], x[:12])[0]).reshape(3, 4, 7)
     assert int(found.count) == 3
     mean, variance = found.average[1]
@@ -117,11 +120,11 @@ def test_an_embedding_is_one_hot_rows_times_the_table(shape):
     ids = jnp.asarray(np.random.default_rng(0).integers(0, 11, shape))
     table = draw(jnp.zeros((11, 5)), 3)
     pair = serial(OneHot(11), Dense(5, bias=False))
-    y, kept = Embedding(11, 5).forward(nn.Table(table), ids)
+    y, kept = Embedding(11, 5).forward(nn.core.Table(table), ids)
     wanted, kept_pair = pair.forward(((), nn.Affine(table, None)), ids)
     assert_trees_close(y, wanted, rtol=1e-12)
     dy = draw(y, 4)
-    _, (rows,) = Embedding(11, 5).backward(nn.Table(table), kept, dy, lambda f: f.contract())
+    _, (rows,) = Embedding(11, 5).backward(nn.core.Table(table), kept, dy, lambda f: f.contract())
     _, (_, dw) = pair.backward(((), nn.Affine(table, None)), kept_pair, dy, lambda f: f.contract())
     assert_trees_close(rows, dw.w, rtol=1e-12)
 
@@ -136,7 +139,7 @@ def test_one_hot_and_its_inverse():
 
 def test_an_id_without_a_row_is_nan_and_teaches_nothing():
     ids, table = jnp.asarray([1, -1, 3]), jnp.ones((3, 2))
-    y, _ = Embedding(3, 2).forward(nn.Table(table), ids)
+    y, _ = Embedding(3, 2).forward(nn.core.Table(table), ids)
     np.testing.assert_array_equal(np.isnan(y).any(-1), [False, True, True])
     _, (rows,) = Embedding(3, 2).backward((), ids, jnp.ones((3, 2)), lambda f: f.contract())
     np.testing.assert_array_equal(rows, [[0, 0], [1, 1], [0, 0]])
@@ -171,11 +174,15 @@ PARAMS, X = setting()
         (lambda: BatchNorm().forward(PARAMS[1], jnp.ones(7)), ValueError, "features"),
         (lambda: Rescale().forward((), X), TypeError, "expected parameters ScaleShift"),
         (
-            lambda: nn.average_statistics(NET, PARAMS, X, batch_size=13),
+            lambda: nn.training.average_statistics(NET, PARAMS, X, batch_size=13),
             ValueError,
             "batch_size from 1 to 12, the rows of x, got 13",
         ),
-        (lambda: Embedding(3, 2).forward(nn.Table(X), X), TypeError, "x of integer ids, got float"),
+        (
+            lambda: Embedding(3, 2).forward(nn.core.Table(X), X),
+            TypeError,
+            "x of integer ids, got float",
+        ),
         (lambda: Embedding(3, 2).forward((), X), TypeError, "expected parameters Table"),
         (lambda: Embedding(3, 2).init(None, X), ValueError, "expected a random key"),
         (lambda: Embedding(0, 2), ValueError, "n to be a whole number >= 1, got 0"),

@@ -27,7 +27,7 @@ def test_rows_are_the_innermost_layers_with_the_paths_of_their_parameters():
     ]
     params = jax.eval_shape(NET.init, jax.random.key(0), X)
     for row in rows:
-        count = nn.count_parameters(eval(f"params{row.path}", {"params": params}))
+        count = nn.core.count_parameters(eval(f"params{row.path}", {"params": params}))
         assert row.parameters == count
     assert [row.output for row in rows[-2:]] == [(11, 3), (11, 2)]
 

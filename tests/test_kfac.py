@@ -257,7 +257,12 @@ def test_other_parameters_go_on_with_their_plain_gradient():
     _, grads = nn.backprop(net, LOSS, state.params, x, y)
     same = jax.tree.map(lambda a, b: bool(np.allclose(a, b)), moved, grads)
     gates = type(same[1])(w_x=False, w_h=False, b=True)
-    assert same == (nn.Table(True), gates, nn.ScaleShift(True, True), nn.Affine(False, False))
+    assert same == (
+        nn.core.Table(True),
+        gates,
+        nn.core.ScaleShift(True, True),
+        nn.Affine(False, False),
+    )
 
 
 def test_penalties_weights_and_the_optimizer_inside_take_part():

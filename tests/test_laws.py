@@ -10,6 +10,7 @@ from jaxnn.check import assert_layer
 from jaxnn.core.layer import mixing_layers
 from tests.cases import CASES, PUBLIC, name
 from tests.compare import KEY, assert_trees_close, by_hand, draw, setting
+from tests.public import public
 from tests.test_backward_rules import RULES
 
 over_cases = pytest.mark.parametrize("case", CASES, ids=name)
@@ -50,7 +51,7 @@ def test_residuals_are_arrays_that_cross_two_jits(case):
 def test_a_rebuilt_layer_is_equal_and_prints_as_the_call_that_makes_it(case):
     import tests.private_layers as private
 
-    rebuilt = eval(repr(case.layer), {**vars(nn), **vars(private)})
+    rebuilt = eval(repr(case.layer), {**public(), **vars(private)})
     assert rebuilt == case.layer
     assert hash(rebuilt) == hash(case.layer)
     assert jax.tree.leaves(case.layer) == []
@@ -83,7 +84,7 @@ def test_a_reading_from_outside_gives_per_example_gradients(case):
 
 
 def test_the_table_has_every_public_layer():
-    values = [vars(nn)[n] for n in nn.__all__]
-    public = {type(v) for v in values if isinstance(v, nn.Layer)}
-    public |= {v for v in values if isinstance(v, type) and issubclass(v, nn.Layer)}
-    assert public - {nn.Layer} <= {type(case.layer) for case in PUBLIC + RULES}
+    values = list(public().values())
+    known = {type(v) for v in values if isinstance(v, nn.Layer)}
+    known |= {v for v in values if isinstance(v, type) and issubclass(v, nn.Layer)}
+    assert known - {nn.Layer} <= {type(case.layer) for case in PUBLIC + RULES}

@@ -76,7 +76,7 @@ def test_the_proximal_step_leaves_zeros_and_every_variant_is_shown(tmp_path, cap
 
 def test_no_variant_touches_the_output_layer():
     for net, _ in regularisation.networks().values():
-        assert isinstance(net, nn.Serial)
+        assert isinstance(net, nn.layers.Serial)
         assert net.layers[-1] == nn.Dense(10)
 
 

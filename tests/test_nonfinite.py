@@ -80,7 +80,9 @@ def test_a_layer_that_is_wrong_backward_is_named():
 
 
 def test_a_gradient_is_named_by_its_path():
-    blind = nn.Dense(4, w_init=nn.zeros)  # gives 0 for inputs so large that dw overflows
+    blind = nn.Dense(
+        4, w_init=nn.initializers.zeros
+    )  # gives 0 for inputs so large that dw overflows
     found = told(nn.serial(blind, nn.Dense(2)), x=np.full_like(X, 3e38))
     assert found.startswith(
         "iteration 1, backward: layer 0 Dense(4, w_init=constant(0.0)) gave a gradient of 0/w with "

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import Dense, backprop, half_square, serial, softmax_cross_entropy, sum_square
+from jaxnn import (
+    Dense,
+    backprop,
+    half_square,
+    serial,
+    softmax_cross_entropy,
+    sum_square,
+)
 from tests.compare import KEY, assert_trees_close, draw
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -114,4 +121,4 @@ def test_a_network_of_many_shapes_counts_its_parameters():
         net = serial(*(layer for n in sizes[1:] for layer in (Dense(n), nn.sigmoid)))
         params = jax.eval_shape(net.init, KEY, jnp.ones((1, sizes[0])))
         count = sum(n * (1 + before) for before, n in itertools.pairwise(sizes))
-        assert nn.count_parameters(params) == count
+        assert nn.core.count_parameters(params) == count

@@ -80,7 +80,7 @@ def run(optimizer, params, grads):
     state = optimizer.init(params)
     for g in grads:
         updates, state = jax.jit(type(optimizer).update)(optimizer, g, state, params)
-        params = nn.apply_updates(params, updates)
+        params = nn.optim.apply_updates(params, updates)
     return params
 
 
@@ -99,7 +99,7 @@ def test_five_steps_follow_the_formula(optimizer, formula):
 @over_rules
 @x64
 def test_every_optimizer_finds_the_minimum_of_a_bowl(optimizer, formula):
-    optimizer = optimizer.replace(learning_rate=nn.InverseDecay(0.3, 0.05))
+    optimizer = optimizer.replace(learning_rate=nn.schedules.InverseDecay(0.3, 0.05))
     if isinstance(optimizer, AdamW):
         optimizer = optimizer.replace(weight_decay=0.0)
     params = nn.Affine(jnp.full((2, 3), 2.0), jnp.full(3, -1.0))
@@ -108,7 +108,7 @@ def test_every_optimizer_finds_the_minimum_of_a_bowl(optimizer, formula):
     def step(carry, _):
         params, state = carry
         updates, state = optimizer.update(jax.tree.map(jnp.multiply, scale, params), state, params)
-        return (nn.apply_updates(params, updates), state), None
+        return (nn.optim.apply_updates(params, updates), state), None
 
     (params, _), _ = jax.lax.scan(step, (params, optimizer.init(params)), length=1000)
     assert float(global_norm(params)) < 0.05
@@ -139,17 +139,17 @@ def test_l2_in_the_gradient_and_decoupled_decay_differ_under_adam_and_agree_unde
 @pytest.mark.parametrize(
     ("schedule", "formula"),
     [
-        (nn.ConstantRate(0.3), lambda t: 0.3),
-        (nn.ExponentialDecay(0.3, 0.5, every=4), lambda t: 0.3 * 0.5 ** (t / 4)),
-        (nn.StepDecay(0.3, 0.5, every=4), lambda t: 0.3 * 0.5 ** (t // 4)),
-        (nn.InverseDecay(0.3, 0.1), lambda t: 0.3 / (1 + 0.1 * t)),
+        (nn.schedules.ConstantRate(0.3), lambda t: 0.3),
+        (nn.schedules.ExponentialDecay(0.3, 0.5, every=4), lambda t: 0.3 * 0.5 ** (t / 4)),
+        (nn.schedules.StepDecay(0.3, 0.5, every=4), lambda t: 0.3 * 0.5 ** (t // 4)),
+        (nn.schedules.InverseDecay(0.3, 0.1), lambda t: 0.3 / (1 + 0.1 * t)),
         (
-            nn.CosineDecay(0.3, 8, final=0.1),
+            nn.schedules.CosineDecay(0.3, 8, final=0.1),
             lambda t: 0.1 + 0.2 * (1 + math.cos(math.pi * min(t, 8) / 8)) / 2,
         ),
-        (nn.WarmUp(4, 0.3), lambda t: 0.3 * min(1, (t + 1) / 4)),
+        (nn.schedules.WarmUp(4, 0.3), lambda t: 0.3 * min(1, (t + 1) / 4)),
         (
-            nn.WarmUp(4, nn.StepDecay(0.3, 0.5, every=3)),
+            nn.schedules.WarmUp(4, nn.schedules.StepDecay(0.3, 0.5, every=3)),
             lambda t: 0.3 * 0.5 ** (t // 3) * min(1, (t + 1) / 4),
         ),
     ],
@@ -192,7 +192,7 @@ def test_a_sweep_over_learning_rates_is_one_vmap():
     def trained(rate):
         optimizer = SGD(rate, momentum=0.9)
         updates, _ = optimizer.update(grads, optimizer.init(params), params)
-        return nn.apply_updates(params, updates)
+        return nn.optim.apply_updates(params, updates)
 
     rates = jnp.asarray([0.1, 0.2])
     np.testing.assert_allclose(jax.vmap(trained)(rates), 1 - rates[:, None] * grads, rtol=1e-6)
@@ -216,13 +216,17 @@ def test_a_sweep_over_learning_rates_is_one_vmap():
             ValueError,
             "AdamW: expected a finite weight_decay",
         ),
-        (lambda: nn.ConstantRate(-1.0), ValueError, "rate"),
-        (lambda: nn.ExponentialDecay(0.1, 0.0), ValueError, "factor"),
-        (lambda: nn.StepDecay(0.1, 0.5, every=0), ValueError, "StepDecay: expected a finite every"),
-        (lambda: nn.InverseDecay(0.1, -1.0), ValueError, "decay"),
-        (lambda: nn.CosineDecay(0.1, 0), ValueError, "steps"),
-        (lambda: nn.WarmUp(0, 0.1), ValueError, "steps"),
-        (lambda: nn.WarmUp(5, float("nan")), ValueError, "then"),
+        (lambda: nn.schedules.ConstantRate(-1.0), ValueError, "rate"),
+        (lambda: nn.schedules.ExponentialDecay(0.1, 0.0), ValueError, "factor"),
+        (
+            lambda: nn.schedules.StepDecay(0.1, 0.5, every=0),
+            ValueError,
+            "StepDecay: expected a finite every",
+        ),
+        (lambda: nn.schedules.InverseDecay(0.1, -1.0), ValueError, "decay"),
+        (lambda: nn.schedules.CosineDecay(0.1, 0), ValueError, "steps"),
+        (lambda: nn.schedules.WarmUp(0, 0.1), ValueError, "steps"),
+        (lambda: nn.schedules.WarmUp(5, float("nan")), ValueError, "then"),
         (lambda: nn.clip_by_global_norm(0.0), ValueError, r"limit in \(0, inf\]"),
         (lambda: nn.clip_by_value(-1.0), ValueError, "limit"),
         (
@@ -235,7 +239,11 @@ def test_a_sweep_over_learning_rates_is_one_vmap():
             ValueError,
             "the optimizer's state: expected shape",
         ),
-        (lambda: nn.apply_updates({"a": 1}, {"b": 1}), ValueError, "updates: expected the struct"),
+        (
+            lambda: nn.optim.apply_updates({"a": 1}, {"b": 1}),
+            ValueError,
+            "updates: expected the struct",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(call, error, message):

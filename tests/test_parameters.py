@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Affine, Dense, l1, l2, serial
-from jaxnn.layers.initializers import fans
+from jaxnn.initializers import fans
 from tests.compare import assert_trees_close, draw
 
 KEY = jax.random.key(0)
@@ -20,27 +20,29 @@ NET = serial(Dense(7), nn.sigmoid, Dense(2))
 @pytest.mark.parametrize(
     ("init", "variance"),
     [
-        (nn.glorot, 2 / (300 + 500)),
-        (nn.he, 2 / 300),
-        (nn.lecun, 1 / 300),
-        (nn.he.replace(distribution="uniform"), 2 / 300),
-        (nn.glorot.replace(distribution="normal"), 2 / 800),
-        (nn.lecun.replace(fan="out"), 1 / 500),
-        (nn.normal(0.3, mean=2.0), 0.09),
-        (nn.uniform(0.0, 0.01), 0.01**2 / 12),
+        (nn.initializers.glorot, 2 / (300 + 500)),
+        (nn.initializers.he, 2 / 300),
+        (nn.initializers.lecun, 1 / 300),
+        (nn.initializers.he.replace(distribution="uniform"), 2 / 300),
+        (nn.initializers.glorot.replace(distribution="normal"), 2 / 800),
+        (nn.initializers.lecun.replace(fan="out"), 1 / 500),
+        (nn.initializers.normal(0.3, mean=2.0), 0.09),
+        (nn.initializers.uniform(0.0, 0.01), 0.01**2 / 12),
     ],
     ids=str,
 )
 def test_an_initialiser_has_the_moments_it_promises(init, variance):
     w = np.asarray(init(KEY, (300, 500), jnp.float32), np.float64)
-    mean = {nn.normal: getattr(init, "mean", 0), nn.uniform: 0.005}.get(type(init), 0)
+    mean = {nn.initializers.normal: getattr(init, "mean", 0), nn.initializers.uniform: 0.005}.get(
+        type(init), 0
+    )
     # 150,000 draws: the mean is within 5 standard errors, the variance within 2 %
     assert abs(w.mean() - mean) < 5 * math.sqrt(variance / w.size)
     assert abs(w.var() / variance - 1) < 0.02
 
 
 def test_the_uniform_rule_stays_in_its_bounds():
-    w = nn.glorot(KEY, (30, 50), jnp.float32)
+    w = nn.initializers.glorot(KEY, (30, 50), jnp.float32)
     assert float(jnp.abs(w).max()) <= math.sqrt(6 / 80)
 
 
@@ -50,8 +52,10 @@ def test_the_fan_rules_of_a_dense_weight_and_of_a_kernel():
 
 
 def test_constant_and_zeros():
-    assert not nn.zeros(None, (3,), jnp.float32).any()
-    np.testing.assert_array_equal(nn.constant(1.5)(None, (2,), jnp.float32), [1.5, 1.5])
+    assert not nn.initializers.zeros(None, (3,), jnp.float32).any()
+    np.testing.assert_array_equal(
+        nn.initializers.constant(1.5)(None, (2,), jnp.float32), [1.5, 1.5]
+    )
 
 
 def test_parameters_take_the_dtype_of_the_input():
@@ -72,7 +76,7 @@ def test_count_parameters_is_the_sum_of_weights_and_biases():
     net = serial(*(Dense(n) for n in sizes[1:]))
     params = jax.eval_shape(net.init, KEY, jnp.ones((1, 784)))
     weights = sum(n * m for n, m in itertools.pairwise(sizes))
-    assert nn.count_parameters(params) == weights + sum(sizes[1:])
+    assert nn.core.count_parameters(params) == weights + sum(sizes[1:])
 
 
 @pytest.mark.usefixtures("x64")
@@ -95,7 +99,7 @@ def test_a_penalty_is_of_the_weights_alone(penalty, formula):
 @pytest.mark.usefixtures("x64")
 def test_a_penalty_on_everything_includes_biases():
     params = draw(jax.eval_shape(NET.init, KEY, jnp.ones((1, 5))), 3)
-    _, grads = l2(0.5, on=nn.everything)(params)
+    _, grads = l2(0.5, on=nn.core.everything)(params)
     assert_trees_close(grads, jax.tree.map(lambda p: 0.5 * p, params))
 
 
@@ -106,7 +110,9 @@ def test_the_subgradient_of_l1_at_zero_is_zero():
 
 def test_tables_and_recurrent_weights_are_weights_and_scales_are_not():
     tree = {"w_h": jnp.ones(2), "scale": jnp.ones(2), "b": jnp.ones(2)}
-    _, grads = l2(1.0)((nn.Table(jnp.ones((2, 2))), nn.ScaleShift(jnp.ones(2), None), tree))
+    _, grads = l2(1.0)(
+        (nn.core.Table(jnp.ones((2, 2))), nn.core.ScaleShift(jnp.ones(2), None), tree)
+    )
     assert float(grads[0].rows.sum()) == 4
     assert float(grads[1].scale.sum()) == 0
     assert [float(grads[2][n].sum()) for n in ("w_h", "scale", "b")] == [2, 0, 0]
@@ -120,14 +126,30 @@ def test_tables_and_recurrent_weights_are_weights_and_scales_are_not():
         (lambda: l2(float("nan")), ValueError, "finite l2"),
         (lambda: l2("0.1"), TypeError, "a number for l2, got '0.1'"),
         (lambda: fans((3,)), ValueError, r"\(\.\.\., n_in, n_out\), got \(3,\)"),
-        (lambda: nn.he(KEY, (3,), jnp.float32), ValueError, "give vectors such as biases zeros"),
-        (lambda: nn.he(None, (3, 5), jnp.float32), ValueError, "expected a random key, got None"),
-        (lambda: nn.normal(-1.0), ValueError, r"std in \[0, inf\], got -1"),
-        (lambda: nn.uniform(1.0, 1.0), ValueError, r"high in \(1, inf\], got 1"),
-        (lambda: nn.constant(float("inf")), ValueError, "finite value"),
-        (lambda: nn.he.replace(fan="inn"), ValueError, "fan to be one of .* got 'inn'"),
-        (lambda: nn.he.replace(distribution="flat"), ValueError, "distribution to be one of"),
-        (lambda: nn.he.replace(gain=0.0), ValueError, r"gain in \(0, inf\]"),
+        (
+            lambda: nn.initializers.he(KEY, (3,), jnp.float32),
+            ValueError,
+            "give vectors such as biases zeros",
+        ),
+        (
+            lambda: nn.initializers.he(None, (3, 5), jnp.float32),
+            ValueError,
+            "expected a random key, got None",
+        ),
+        (lambda: nn.initializers.normal(-1.0), ValueError, r"std in \[0, inf\], got -1"),
+        (lambda: nn.initializers.uniform(1.0, 1.0), ValueError, r"high in \(1, inf\], got 1"),
+        (lambda: nn.initializers.constant(float("inf")), ValueError, "finite value"),
+        (
+            lambda: nn.initializers.he.replace(fan="inn"),
+            ValueError,
+            "fan to be one of .* got 'inn'",
+        ),
+        (
+            lambda: nn.initializers.he.replace(distribution="flat"),
+            ValueError,
+            "distribution to be one of",
+        ),
+        (lambda: nn.initializers.he.replace(gain=0.0), ValueError, r"gain in \(0, inf\]"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, error, message):

@@ -100,12 +100,12 @@ def test_batch_norm_inside_keeps_statistics_in_float32_and_is_frozen_with_them()
     net = MixedPrecision(serial(nn.linear, inner, Dense(3)))
     assert mixing_layers(net) == ["[1] BatchNorm()"]
     params = draw(jax.eval_shape(net.init, KEY, x), 1)
-    statistics = nn.average_statistics(net, params, x, batch_size=32)
+    statistics = nn.training.average_statistics(net, params, x, batch_size=32)
     moments = statistics.average[1]
     assert_trees_close(moments.mean, x.astype(jnp.bfloat16).astype(jnp.float32).mean(0), rtol=1e-6)
     frozen, p = nn.freeze(net, params, statistics)
     assert frozen == MixedPrecision(
-        serial(nn.linear, MixedPrecision(nn.Rescale(), "float32"), Dense(3))
+        serial(nn.linear, MixedPrecision(nn.layers.Rescale(), "float32"), Dense(3))
     )
     assert {leaf.dtype for leaf in jax.tree.leaves(p)} == {np.dtype("float32")}
 
@@ -129,7 +129,7 @@ def test_products_with_the_hessian_are_those_of_the_layer():
     v = draw(params, 3)
 
     def product(net):
-        return nn.hvp(net, softmax_cross_entropy, params, x, y, v)
+        return nn.curvature.hvp(net, softmax_cross_entropy, params, x, y, v)
 
     plain = product(net)
     assert_trees_close(product(MixedPrecision(net, "float64")), plain)

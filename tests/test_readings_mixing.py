@@ -88,8 +88,8 @@ def test_exact_is_the_derivative_of_each_loss_through_the_statistics(net, shape)
 def test_in_front_of_the_last_batch_norm_no_gradient_is_formed():
     params, x, y = batch()
     _, found = backprop(NET, softmax_cross_entropy, params, x, y, read=factors, mixing="exact")
-    assert isinstance(found[0].w, nn.Tied)
-    assert isinstance(found[3].w, nn.Outer)
+    assert isinstance(found[0].w, nn.core.Tied)
+    assert isinstance(found[3].w, nn.core.Outer)
 
 
 @x64
@@ -115,7 +115,7 @@ def test_frozen_is_the_network_with_the_statistics_of_this_batch():
     assert_trees_close(weights_of(found[0]), weights_of(want[0]))
     assert_trees_close(weights_of(found[1]), weights_of(want[1]))
     (xhat, _, _), dy = NET.forward(params, x)[1][1], want[0][1].shift
-    assert_trees_close(found[0][1], nn.ScaleShift(dy * xhat, dy))
+    assert_trees_close(found[0][1], nn.core.ScaleShift(dy * xhat, dy))
 
 
 def test_the_three_differ():

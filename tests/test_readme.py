@@ -11,6 +11,7 @@ import tomllib
 import pytest
 
 from experiments.config.file import check
+from tests.public import public
 
 ROOT = pathlib.Path(__file__).parent.parent
 AS_USERS = {**os.environ, "XLA_FLAGS": ""}  # tests compile in a hurry, see conftest
@@ -110,8 +111,7 @@ def test_every_public_layer_and_loss_is_in_the_table():
     import jaxnn
 
     text = READMES[0].read_text()
-    for name in jaxnn.__all__:
-        value = getattr(jaxnn, name)
+    for name, value in public().items():
         if isinstance(value, jaxnn.Layer | jaxnn.Loss):
             assert f"`{name}" in text, name
 

@@ -26,7 +26,7 @@ LAYERS = [
     nn.Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)),
     nn.Parallel((Dense(2), serial(nn.tanh, Dense(3))), "concat"),
     nn.MixedPrecision(serial(Dense(5), nn.tanh), "float64"),
-    nn.WithBackward(Dense(5), nn.FeedbackAlignment()),
+    nn.feedback.WithBackward(Dense(5), nn.feedback.FeedbackAlignment()),
     serial(LayerNorm(), Dense(5)),
     Repeat(serial(Dense(5), nn.sigmoid), 2),
     nn.tanh,
@@ -90,15 +90,15 @@ def test_it_is_what_n_layers_in_a_row_are(layer):
 
 SUMMED = {  # of n layers: one number for each example, or pair of examples
     "squared_norms": nn.squared_norms,
-    "gram norms": nn.SquaredNorms("gram"),
-    "formed norms": nn.SquaredNorms("each"),
-    "gram": nn.gram,
+    "gram norms": nn.readings.SquaredNorms("gram"),
+    "formed norms": nn.readings.SquaredNorms("each"),
+    "gram": nn.readings.gram,
 }
 ENTRIES = {  # for each entry of a parameter
     "gradient": nn.gradient,
-    "weighted": nn.weighted(np.arange(6.0)),
-    "second_moment": nn.second_moment,
-    "variance": nn.variance,
+    "weighted": nn.readings.weighted(np.arange(6.0)),
+    "second_moment": nn.readings.second_moment,
+    "variance": nn.readings.variance,
     "clipped": nn.clipped(0.3),
     "automatic": nn.clipped(0.3, "automatic"),
 }
@@ -108,8 +108,8 @@ ENTRIES = {  # for each entry of a parameter
 @pytest.mark.parametrize("layer", [a for a in LAYERS if not mixing_layers(a)], ids=repr)
 def test_every_reading_is_that_of_n_layers_in_a_row(layer):
     def call(net, params, x, y):
-        asked = (*SUMMED.values(), *ENTRIES.values(), nn.per_example, nn.noise_scale)
-        asked = (*asked, nn.directional(params))
+        asked = (*SUMMED.values(), *ENTRIES.values(), nn.per_example, nn.readings.noise_scale)
+        asked = (*asked, nn.readings.directional(params))
         return nn.backprop(net, nn.softmax_cross_entropy, params, x, y, KEY, read=asked)[1]
 
     found, wanted = both(layer, call)
@@ -123,7 +123,12 @@ def test_every_reading_is_that_of_n_layers_in_a_row(layer):
 @x64
 def test_a_large_batch_is_read_a_block_at_a_time(monkeypatch):
     layer = LAYERS[1]
-    read = (nn.SquaredNorms("each"), nn.squared_norms, nn.second_moment, nn.variance)
+    read = (
+        nn.readings.SquaredNorms("each"),
+        nn.squared_norms,
+        nn.readings.second_moment,
+        nn.readings.variance,
+    )
 
     def given(net, params, x, y):
         loss = nn.softmax_cross_entropy.replace(reduction="sum")
@@ -135,7 +140,7 @@ def test_a_large_batch_is_read_a_block_at_a_time(monkeypatch):
 
 
 @x64
-@pytest.mark.parametrize("product", [nn.hvp, nn.gnvp])
+@pytest.mark.parametrize("product", [nn.curvature.hvp, nn.curvature.gnvp])
 @pytest.mark.parametrize("layer", LAYERS[:3] + LAYERS[4:6] + LAYERS[8:], ids=repr)
 @pytest.mark.parametrize("alone", [False, True], ids=["", "first"])
 def test_products_with_the_curvature_are_those_of_n_layers(layer, product, alone):
@@ -159,7 +164,7 @@ def test_products_with_the_curvature_are_those_of_n_layers(layer, product, alone
 
 @pytest.mark.parametrize("key", [jax.random.key(3), KEY])
 def test_it_starts_as_n_layers_in_a_row_do_inside_a_jit_too(key):
-    layer, x = serial(Dense(5, b_init=nn.normal(1.0)), BatchNorm()), jnp.zeros((3, 5))
+    layer, x = serial(Dense(5, b_init=nn.initializers.normal(1.0)), BatchNorm()), jnp.zeros((3, 5))
     expected = stacked(serial(*[layer] * N).init(key, x))
     net = Repeat(layer, N)
     assert_trees_close(net.init(key, x), expected, rtol=0)

@@ -23,7 +23,7 @@ def test_it_is_frozen_layer_by_layer_with_the_statistics_of_each():
     observed = net.observe(residuals)
     assert_trees_close(observed, joined(other.observe(other.forward(in_a_row, x)[1])), rtol=1e-12)
     still, params = nn.freeze(net, repeated, Statistics(1, observed))
-    assert still == around(Repeat(serial(Dense(5), nn.Rescale(), nn.tanh), N))
+    assert still == around(Repeat(serial(Dense(5), nn.layers.Rescale(), nn.tanh), N))
     assert_trees_close(nn.predict(still, params, x), y, rtol=1e-12)
     with pytest.raises(ValueError, match=r"^\[1\]\[1\] BatchNorm\(\): expected statistics"):
         nn.freeze(net, repeated)
@@ -44,7 +44,7 @@ def test_batch_norm_inside_is_read_as_batch_norm_in_a_row(mixing):
 
 
 def test_it_trains_and_is_summed_up_as_one_layer():
-    layer = serial(Dense(5, w_init=nn.normal(0.5)), BatchNorm(), nn.tanh, Dropout(0.1))
+    layer = serial(Dense(5, w_init=nn.initializers.normal(0.5)), BatchNorm(), nn.tanh, Dropout(0.1))
     net, optimizer = around(Repeat(layer, N)), nn.Adam(0.01)
     x = draw(jnp.zeros((64, 5)), 1)
     y = np.asarray(x[:, 0] > 0, int)
@@ -64,26 +64,28 @@ def test_it_trains_and_is_summed_up_as_one_layer():
 def test_kfac_goes_on_with_the_plain_gradient():
     x, y, params, _ = setting(serial(Dense(5), nn.tanh), (6, 5))
     net = around(Repeat(serial(Dense(5), nn.tanh), N))
-    found = nn.kflr(net, nn.softmax_cross_entropy, params, x, y)
+    found = nn.curvature.kflr(net, nn.softmax_cross_entropy, params, x, y)
     assert found[1] == (nn.Affine(None, None), ())
     kfac = nn.KFAC(nn.SGD(0.1))
-    state = nn.kfac_start(net, kfac, KEY, x)
-    moved, _ = nn.kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
+    state = nn.optim.kfac.kfac_start(net, kfac, KEY, x)
+    moved, _ = nn.optim.kfac.kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
     _, grads = nn.backprop(net, nn.softmax_cross_entropy, state.params, x, y)
     plain = jax.tree.map(lambda p, g: p - 0.1 * g, state.params[1], grads[1])
     assert_trees_close(moved.params[1], plain, rtol=1e-5)
 
 
 def test_rules_for_backward_hold_inside_it():
-    fa = nn.FeedbackAlignment()
+    fa = nn.feedback.FeedbackAlignment()
     net = Repeat(serial(Dense(5), nn.tanh), N)
-    inside = Repeat(serial(nn.WithBackward(Dense(5), fa), nn.tanh), N)
-    assert nn.with_rule(serial(net, Dense(3)), fa) == serial(inside, nn.WithBackward(Dense(3), fa))
+    inside = Repeat(serial(nn.feedback.WithBackward(Dense(5), fa), nn.tanh), N)
+    assert nn.feedback.with_rule(serial(net, Dense(3)), fa) == serial(
+        inside, nn.feedback.WithBackward(Dense(3), fa)
+    )
     x, y, params, _ = setting(inside.layer, (6, 5))
     with pytest.raises(ValueError, match=r"rules outside of a Repeat, got \[1\] Repeat"):
-        nn.alignment(around(inside), nn.softmax_cross_entropy, params, x, y)
+        nn.feedback.alignment(around(inside), nn.softmax_cross_entropy, params, x, y)
     with pytest.raises(TypeError, match="a whole serial"):
-        nn.WithBackward(net, nn.DirectFeedbackAlignment()).init(KEY, x)
+        nn.feedback.WithBackward(net, nn.feedback.DirectFeedbackAlignment()).init(KEY, x)
 
 
 class Halved(Tanh, name="halved"):

@@ -8,6 +8,7 @@ import pytest
 
 import experiments
 import jaxnn
+from tests.public import public
 
 FILES = sorted(pathlib.Path(jaxnn.__file__).parent.glob("**/*.py"))
 AUTODIFF = {
@@ -77,8 +78,7 @@ def test_modules_public_classes_and_functions_are_documented(path):
 
 
 def layers():
-    public = (vars(jaxnn)[name] for name in jaxnn.__all__)
-    found = {v if inspect.isclass(v) else type(v) for v in public}
+    found = {v if inspect.isclass(v) else type(v) for v in public().values()}
     return sorted((c for c in found if issubclass(c, jaxnn.Layer)), key=lambda c: c.__name__)
 
 

@@ -93,7 +93,8 @@ key = jax.random.key(0)
 counts = [len(compiled)]
 x = jax.ShapeDtypeStruct((2, 8, 8), "float32")
 for sizes in ((7, 5), (11, 13, 3)):
-    layers = [layer for n in sizes for layer in (nn.Dense(n, w_init=nn.he), nn.Dense(n))]
+    he = nn.initializers.he
+    layers = [layer for n in sizes for layer in (nn.Dense(n, w_init=he), nn.Dense(n))]
     nn.serial(nn.Flatten(), *layers).init(key, x)
     counts.append(len(compiled))
 print(counts)
@@ -116,7 +117,7 @@ def test_numbers_beyond_a_limit_are_left_to_jax(monkeypatch):
 
 def test_initialisers_with_traced_numbers_still_vmap():
     std = jnp.array([0.5, 2.0])
-    drawn = jax.vmap(lambda s: nn.normal(s)(KEY, (3,), jnp.float32))(std)
+    drawn = jax.vmap(lambda s: nn.initializers.normal(s)(KEY, (3,), jnp.float32))(std)
     assert same(drawn, std[:, None] * jax.random.normal(KEY, (3,)))
 
 

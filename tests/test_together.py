@@ -9,7 +9,16 @@ import pytest
 
 import jaxnn as nn
 from experiments.bench.method import temporary
-from jaxnn import SGD, Adam, BatchNorm, Dense, Dropout, Flatten, serial, softmax_cross_entropy
+from jaxnn import (
+    SGD,
+    Adam,
+    BatchNorm,
+    Dense,
+    Dropout,
+    Flatten,
+    serial,
+    softmax_cross_entropy,
+)
 from jaxnn.fast.columns import Columns
 from jaxnn.training import together
 from jaxnn.training.together import stack, train_epoch_together, unstack
@@ -57,7 +66,7 @@ def assert_alike(net, optimizers, order, keys=None, penalties=None, **options):
 
 
 def clipped(i):
-    rate = nn.WarmUp(2 + i, nn.ExponentialDecay(0.5 + 0.1 * i, 0.9, every=3))
+    rate = nn.schedules.WarmUp(2 + i, nn.schedules.ExponentialDecay(0.5 + 0.1 * i, 0.9, every=3))
     sgd = SGD(rate, momentum=0.09 * i)
     return nn.chain(nn.clip_by_global_norm(0.1 + 0.1 * i), nn.Averaged(sgd, 0.1 * i))
 

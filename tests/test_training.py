@@ -186,9 +186,13 @@ def test_what_is_built_anew_does_not_trace_anew():
     x = x.astype(jnp.float32)
 
     def once(rate, seed):
-        net = serial(Dense(7), Traced(), nn.leaky_relu(0.2), Dense(3, w_init=nn.normal(0.1)))
+        net = serial(
+            Dense(7), Traced(), nn.leaky_relu(0.2), Dense(3, w_init=nn.initializers.normal(0.1))
+        )
         loss = softmax_cross_entropy.replace(smoothing=0.1)
-        optimizer = nn.chain(nn.clip_by_global_norm(rate), Adam(nn.CosineDecay(rate, 100)))
+        optimizer = nn.chain(
+            nn.clip_by_global_norm(rate), Adam(nn.schedules.CosineDecay(rate, 100))
+        )
         state = nn.start(net, optimizer, jax.random.key(seed), x)
         state, _ = nn.train_step(net, loss, optimizer, state, x, y, penalty=nn.l2(rate))
         nn.backprop(net, loss, state.params, x, y)

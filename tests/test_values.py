@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import SGD, Dense, Outer
+from jaxnn import SGD, Dense
+from jaxnn.core import Outer
 
 
 def test_a_static_value_has_no_leaves_and_is_compared_by_value():
-    assert jax.tree.leaves(nn.he) == []
+    assert jax.tree.leaves(nn.initializers.he) == []
     assert Dense(3) == Dense(3) != Dense(3, bias=False)
     assert len({Dense(3), Dense(3), Dense(4)}) == 2
-    assert nn.normal(1.0) != nn.constant(1.0)
+    assert nn.initializers.normal(1.0) != nn.initializers.constant(1.0)
 
 
 def test_the_numbers_of_a_pytree_are_leaves_and_its_flags_are_not():

@@ -75,7 +75,7 @@ def test_gradients_and_updates_are_those_of_the_first_mini_batch(params):
 def test_dead_and_saturated_units_are_counted(params):
     found = seen(params, "units")
     assert found["dead 1"] == 0.5
-    outputs = np.asarray(nn.predict(nn.Serial(NET.layers[:3]), params[:3], X))
+    outputs = np.asarray(nn.predict(nn.layers.Serial(NET.layers[:3]), params[:3], X))
     assert found["saturated 2/1"] == pytest.approx((np.abs(outputs) > 0.98).mean(), rel=1e-6)
     assert 0.59 < found["saturated 2/1"] < 1
     assert found["saturated 4"] < 0.1
@@ -85,7 +85,7 @@ def test_dead_and_saturated_units_are_counted(params):
 def test_histograms_are_of_activations_and_of_errors(params):
     found = histograms(TASK, NET, params)
     a = np.asarray(nn.predict(NET, params, X))
-    hidden = np.asarray(nn.predict(nn.Serial(NET.layers[:2]), params[:2], X))
+    hidden = np.asarray(nn.predict(nn.layers.Serial(NET.layers[:2]), params[:2], X))
     delta = (a - np.asarray(Y)) * a * (1 - a)  # dl_n/dz of the last dense layer, by hand
     assert list(found["activations"]) == ["1", "2/1", "4"]
     assert list(found["deltas"]) == ["0", "2/0", "3"]

@@ -52,7 +52,7 @@ def epoch_by_autodiff(task: Task, cross_entropy: Any, batch_size: int) -> Callab
         def step(state: Any, rows: Any) -> Any:
             value, grads = jax.value_and_grad(objective)(state.params, x[rows], y[rows])
             updates, slots = task.optimizer.update(grads, state.optimizer, state.params)
-            params = nn.apply_updates(state.params, updates)
+            params = nn.optim.apply_updates(state.params, updates)
             return state._replace(params=params, optimizer=slots), value
 
         return jax.lax.scan(step, state, order.reshape(-1, batch_size))

@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
     y = jnp.asarray(rng.integers(0, 10, BATCH), jnp.int32)
     shapes = jax.eval_shape(NET.init, jax.random.key(0), x)
     params = jax.tree.map(lambda a: jnp.asarray(0.03 * rng.normal(size=a.shape), a.dtype), shapes)
-    count = nn.count_parameters(params)
+    count = nn.core.count_parameters(params)
     print(f"{count:,} parameters, batch {BATCH}, float64; least of {rounds} ratios of wall time")
     ratios = {level: _ratios(level, params, x, y, rounds) for level in ("quick", "full")}
     for level, found in ratios.items():

@@ -43,14 +43,14 @@ NETWORKS: dict[str, Callable[[], nn.Layer]] = {
 READINGS: dict[str, Callable[[], Any]] = {
     "gradient": lambda: nn.gradient,
     "per_example": lambda: nn.per_example,
-    "squared_norms": lambda: nn.SquaredNorms(),
-    "second_moment": lambda: nn.second_moment,
-    "variance": lambda: nn.variance,
-    "noise_scale": lambda: nn.noise_scale,
+    "squared_norms": lambda: nn.readings.SquaredNorms(),
+    "second_moment": lambda: nn.readings.second_moment,
+    "variance": lambda: nn.readings.variance,
+    "noise_scale": lambda: nn.readings.noise_scale,
     "clipped": lambda: nn.clipped(1.0),
-    "gram": lambda: nn.gram,
-    "kronecker": lambda: nn.kronecker,
-    "three at once": lambda: (nn.gradient, nn.squared_norms, nn.second_moment),
+    "gram": lambda: nn.readings.gram,
+    "kronecker": lambda: nn.curvature.kronecker,
+    "three at once": lambda: (nn.gradient, nn.squared_norms, nn.readings.second_moment),
 }
 LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.Dense(128)),
@@ -72,13 +72,13 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.DropConnect(128, drop_rate=0.5)),
     ((64, 96), lambda: nn.BatchNorm()),
     ((16, 24, 96), lambda: nn.BatchNorm()),
-    ((64, 96), lambda: nn.Rescale()),
+    ((64, 96), lambda: nn.layers.Rescale()),
     ((64, 96), lambda: nn.Skip(nn.serial(nn.Dense(96), nn.tanh))),
     ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
     ((64, 96), lambda: nn.Parallel((nn.Dense(32), nn.tanh), "concat")),
     ((64, 96), lambda: nn.MixedPrecision(nn.serial(nn.Dense(128), nn.relu))),
-    ((64, 96), lambda: nn.WithBackward(nn.step, nn.StraightThrough())),
-    ((64, 96), lambda: nn.WithBackward(nn.Dense(128), nn.FeedbackAlignment())),
+    ((64, 96), lambda: nn.feedback.WithBackward(nn.step, nn.feedback.StraightThrough())),
+    ((64, 96), lambda: nn.feedback.WithBackward(nn.Dense(128), nn.feedback.FeedbackAlignment())),
 )
 ON_IDS: tuple[Callable[[], nn.Layer], ...] = (
     lambda: nn.Embedding(1000, 32),
@@ -157,7 +157,7 @@ def reading(name: str) -> Call:
 
 def diagonal() -> Call:
     """The diagonal of the Gauss-Newton matrix, at batch 32."""
-    return Call(nn.ggn_diagonal, reading("gradient").args)
+    return Call(nn.curvature.ggn_diagonal, reading("gradient").args)
 
 
 def layer(one: nn.Layer, x: Any) -> Call:

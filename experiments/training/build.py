@@ -18,12 +18,12 @@ from jaxnn.feedback.networks import with_rule
 from jaxnn.feedback.rules import BackwardRule
 
 _INITIALIZERS: dict[str, Callable[[Any], Any]] = {
-    "glorot": lambda spec: nn.glorot.replace(distribution=spec.distribution),
-    "he": lambda spec: nn.he.replace(distribution=spec.distribution),
-    "lecun": lambda spec: nn.lecun.replace(distribution=spec.distribution),
-    "normal": lambda spec: nn.normal(spec.std),
-    "uniform": lambda spec: nn.uniform(spec.low, spec.high),
-    "constant": lambda spec: nn.constant(spec.value),
+    "glorot": lambda spec: nn.initializers.glorot.replace(distribution=spec.distribution),
+    "he": lambda spec: nn.initializers.he.replace(distribution=spec.distribution),
+    "lecun": lambda spec: nn.initializers.lecun.replace(distribution=spec.distribution),
+    "normal": lambda spec: nn.initializers.normal(spec.std),
+    "uniform": lambda spec: nn.initializers.uniform(spec.low, spec.high),
+    "constant": lambda spec: nn.initializers.constant(spec.value),
 }
 
 
@@ -76,10 +76,12 @@ _OPTIMIZERS: dict[str, Callable[..., Any]] = {
 
 _SCHEDULES: dict[str, Callable[[Any, float, int], Any]] = {
     "constant": lambda spec, lr, steps: lr,
-    "exponential": lambda spec, lr, steps: nn.ExponentialDecay(lr, spec.factor, spec.every),
-    "inverse": lambda spec, lr, steps: nn.InverseDecay(lr, spec.decay),
-    "step": lambda spec, lr, steps: nn.StepDecay(lr, spec.factor, spec.every),
-    "cosine": lambda spec, lr, steps: nn.CosineDecay(lr, steps, final=spec.final * lr),
+    "exponential": lambda spec, lr, steps: nn.schedules.ExponentialDecay(
+        lr, spec.factor, spec.every
+    ),
+    "inverse": lambda spec, lr, steps: nn.schedules.InverseDecay(lr, spec.decay),
+    "step": lambda spec, lr, steps: nn.schedules.StepDecay(lr, spec.factor, spec.every),
+    "cosine": lambda spec, lr, steps: nn.schedules.CosineDecay(lr, steps, final=spec.final * lr),
     "plateau": lambda spec, lr, steps: lr,  # comes down between epochs, see training.history
 }
 
@@ -107,7 +109,7 @@ def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
     steps = train.epochs * math.ceil(min(train.sample or examples, examples) / train.batch_size)
     rate = _SCHEDULES[train.schedule.kind](train.schedule, train.lr * factor, steps)
     if train.schedule.warm_up:
-        rate = nn.WarmUp(train.schedule.warm_up, rate)
+        rate = nn.schedules.WarmUp(train.schedule.warm_up, rate)
     numbers = dataclasses.asdict(train.optimizer)
     make = _OPTIMIZERS[numbers.pop("kind")]
     if numbers.get("momentum") == 0:  # no momentum needs no memory for it

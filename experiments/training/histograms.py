@@ -31,7 +31,7 @@ def histograms(task: Task, net: nn.Layer, params: Any) -> dict[str, dict[str, An
     *_, (last, _) = innermost(task.net)  # of the net that was trained: frozen dropout is `linear`
     net = probed(net, {*paths_of(task.net, Activation), last})
     # a backward rule may draw; else no key, so that the program has no threefry to compile
-    rules = any(isinstance(layer, nn.WithBackward) for _, layer in every_layer(net))
+    rules = any(isinstance(layer, nn.feedback.WithBackward) for _, layer in every_layer(net))
     key = jax.random.key(0) if rules else None
     found = _look(net, task.loss, params, task.train.x, task.train.y, key)
     kinds = zip(("activations", "deltas"), jax.device_get(found), strict=True)
@@ -55,7 +55,7 @@ def _deltas(factors: Any) -> list[Seen]:
     found = {}
     for path, factor in leaves:
         d = getattr(getattr(factor, "part", factor), "d", None)
-        if nn.weights(path) and nn.everything(path) and d is not None:
+        if nn.core.weights(path) and nn.core.everything(path) and d is not None:
             place = "/".join(str(key.idx) for key in path if isinstance(key, SequenceKey))
             found[place] = Seen(place, _wide(d))
     return list(found.values())

@@ -168,7 +168,7 @@ def _n_classes(task: Task) -> int:
 
 
 def angles(task: Task, params: Any, examples: int = 1000) -> dict[str, float]:
-    """`jaxnn.alignment` on the first training examples, by weight and by what is compared."""
+    """`alignment` on the first training examples, by weight and by what is compared."""
     part, key = task.train, jax.random.key(0)
     found = alignment(task.net, task.loss, params, part.x[:examples], part.y[:examples], key)
     flat = {

@@ -94,7 +94,7 @@ def _trained(tree: Any) -> list[tuple[str, Any]]:
     return [
         (keystr(path, simple=True, separator="/"), leaf)
         for path, leaf in leaves
-        if nn.everything(path)
+        if nn.core.everything(path)
     ]
 
 

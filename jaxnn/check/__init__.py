@@ -1,13 +1,8 @@
 """The gradient checker: does this backward pass compute the derivative of that forward pass?
 
-The names are in `jaxnn.check.api`.
+The stub `__init__.pyi` lists the names.
 """
-
-from typing import TYPE_CHECKING
 
 from jaxnn.lazy import lazy
 
-if TYPE_CHECKING:
-    from jaxnn.check.api import *  # noqa: F403 - for type checkers
-
-__getattr__, __dir__ = lazy(__name__)
+__getattr__, __dir__, __all__ = lazy(__name__)

@@ -14,8 +14,8 @@ from jaxnn.core.layer import Layer, Read, mixing_layers, output_like, two_rows
 from jaxnn.core.refusals import located
 from jaxnn.feedback.matrices import still, weights_of
 from jaxnn.feedback.rules import BackwardRule, Passage
+from jaxnn.initializers import Initializer, glorot
 from jaxnn.layers.combinators import Serial
-from jaxnn.layers.initializers import Initializer, glorot
 
 
 class DirectFeedbackAlignment(BackwardRule):

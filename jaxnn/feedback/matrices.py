@@ -22,7 +22,7 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
 from jaxnn.core.values import check_number
 from jaxnn.feedback.rules import BackwardRule, Passage
-from jaxnn.layers.initializers import Initializer, glorot
+from jaxnn.initializers import Initializer, glorot
 
 
 class Transport(BackwardRule):

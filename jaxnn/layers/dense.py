@@ -8,7 +8,7 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
 from jaxnn.core.values import check_count
-from jaxnn.layers.initializers import Initializer, glorot, zeros
+from jaxnn.initializers import Initializer, glorot, zeros
 
 
 class Dense(Layer):

@@ -11,7 +11,7 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Table
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.values import check_count
-from jaxnn.layers.initializers import Initializer, normal
+from jaxnn.initializers import Initializer, normal
 
 
 class Embedding(Layer):

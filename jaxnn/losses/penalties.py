@@ -40,7 +40,7 @@ class Penalty(Pytree):
             raise ValueError(
                 f"{self!r}: expected weights among the parameters, got "
                 f"{', '.join(keystr(path) for path, _ in leaves) or 'no parameters'}; name them w "
-                "in a record such as jaxnn.Affine, or pass on=jaxnn.everything"
+                "in a record such as jaxnn.Affine, or pass on=jaxnn.core.everything"
             )
         value, grads = jnp.zeros(()), []
         for path, w in leaves:

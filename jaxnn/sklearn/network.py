@@ -37,7 +37,7 @@ def network(
     n_outputs: int,
     dropout: float = 0.0,
     batch_norm: bool = False,
-) -> nn.Serial:
+) -> nn.layers.Serial:
     """For each hidden layer Dense, [BatchNorm], activation, [Dropout]; Dense(n_outputs) last.
 
     A dense layer before batch-norm has no bias, which the mean would take out again.
@@ -51,7 +51,9 @@ def network(
     return nn.serial(*layers, nn.Dense(n_outputs))
 
 
-def draw(random: Any, net: nn.Serial, activations: Sequence[str], n_in: int, dtype: Any) -> Any:
+def draw(
+    random: Any, net: nn.layers.Serial, activations: Sequence[str], n_in: int, dtype: Any
+) -> Any:
     """Parameters for inputs of n_in features: weights and biases uniform on [-bound, bound],
 
         bound = sqrt(6 / (n_in + n_out)),   with 2 in place of 6 before a logistic activation.
@@ -69,14 +71,14 @@ def draw(random: Any, net: nn.Serial, activations: Sequence[str], n_in: int, dty
             params.append(nn.Affine(w if params else filled(w, even(n_in)), b))
             n_in = layer.n_out
         elif isinstance(layer, nn.BatchNorm):
-            params.append(nn.ScaleShift(np.ones(n_in, dtype), np.zeros(n_in, dtype)))
+            params.append(nn.core.ScaleShift(np.ones(n_in, dtype), np.zeros(n_in, dtype)))
         else:
             params.append(())
     return tuple(params)
 
 
 def affine_maps(
-    net: nn.Serial, state: nn.State, n_in: int
+    net: nn.layers.Serial, state: nn.State, n_in: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(coefs, intercepts) at inference: batch-norm is folded into the map before."""
     _, params = nn.freeze(net, state.params, state.statistics)
@@ -84,7 +86,7 @@ def affine_maps(
     for p in params:
         if isinstance(p, nn.Affine):
             maps.append((np.array(p.w), None if p.b is None else np.array(p.b)))
-        elif isinstance(p, nn.ScaleShift):
+        elif isinstance(p, nn.core.ScaleShift):
             w, _ = maps[-1]
             maps[-1] = (w * np.array(p.scale), np.array(p.shift))
     maps[0] = (maps[0][0][:n_in], maps[0][1])

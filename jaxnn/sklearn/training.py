@@ -27,7 +27,7 @@ class Training:
     score, else of the last. `state` is always that of the last.
     """
 
-    net: nn.Serial
+    net: nn.layers.Serial
     loss: nn.Loss
     solver: str
     random: Any
@@ -62,7 +62,7 @@ def begin(model: Hyperparameters, loss: nn.Loss, examples: Examples, n_outputs: 
     return Training(net, loss, str(model.solver), random, state)
 
 
-def model_network(model: Hyperparameters, n_outputs: int) -> nn.Serial:
+def model_network(model: Hyperparameters, n_outputs: int) -> nn.layers.Serial:
     """The network that the hyperparameters ask for."""
     names = model.activations()
     return network(model.widths(), names, n_outputs, model.dropout, bool(model.batch_norm))

@@ -144,8 +144,8 @@ def factors_by_errors(params: Any, x: Any, y: Any, v: Any) -> Any:
 def ours(name: str) -> Callable[..., Any]:
     """What `jaxnn` has under that name; the objective beside a product is left away."""
     if name in ("hvp", "gnvp"):
-        return lambda p, x, y, v: getattr(nn, name)(NET, LOSS, p, x, y, v)[1]
-    return lambda p, x, y, v: getattr(nn, name)(NET, LOSS, p, x, y)
+        return lambda p, x, y, v: getattr(nn.curvature, name)(NET, LOSS, p, x, y, v)[1]
+    return lambda p, x, y, v: getattr(nn.curvature, name)(NET, LOSS, p, x, y)
 
 
 def contender(name: str, role: Any, function: Callable[..., Any]) -> Contender:

@@ -127,7 +127,7 @@ def others() -> Iterator[Row]:
         lambda torch, p, x: torch.nn.functional.batch_norm(x, None, None, *p, True, 0.0, EPS),
     )
     yield Row(
-        nn.Rescale(),
+        nn.layers.Rescale(),
         SQUARE,
         lambda p, x, key: p.scale * x + p.shift,
         None,

@@ -76,10 +76,10 @@ def beside_the_gradient(batch: int) -> Case:
     )
     more = {
         AND_NORMS: nn.squared_norms,
-        AND_MOMENTS: nn.second_moment,
-        "gradients, variance": nn.variance,
-        "gradients, noise scale": nn.noise_scale,
-        AND_FACTORS: nn.kronecker,
+        AND_MOMENTS: nn.readings.second_moment,
+        "gradients, variance": nn.readings.variance,
+        "gradients, noise scale": nn.readings.noise_scale,
+        AND_FACTORS: nn.curvature.kronecker,
     }
     found = (
         Contender(PLAIN, "ours", by_hand(nn.gradient), leaves),
@@ -96,8 +96,11 @@ def beside_the_gradient(batch: int) -> Case:
 def beside_autodiff(batch: int) -> Iterator[Case]:
     """Ours and autodiff for the same answer."""
     hand, a = by_hand, autodiff
-    norms, moments = hand(nn.gradient, nn.squared_norms), hand(nn.gradient, nn.second_moment)
-    clipped, factors = hand(nn.clipped(a.BOUND)), hand(nn.gradient, nn.kronecker)
+    norms, moments = (
+        hand(nn.gradient, nn.squared_norms),
+        hand(nn.gradient, nn.readings.second_moment),
+    )
+    clipped, factors = hand(nn.clipped(a.BOUND)), hand(nn.gradient, nn.curvature.kronecker)
     for name, ours, answer, by_vmap, by_errors in (
         (AND_NORMS, norms, total_norms, a.norms_by_vmap, a.norms_by_errors),
         (CLIPPED, clipped, leaves, a.clipped_by_vmap, a.clipped_by_errors),

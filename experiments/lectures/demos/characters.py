@@ -54,7 +54,7 @@ def train(net: nn.Layer, rows: np.ndarray, x: jax.Array, y: jax.Array) -> list[f
     params = list(net.init(jax.random.key(0), x))
     place = 1 if params[0] == () else 0
     table = jnp.asarray(rows)
-    params[place] = nn.Affine(table, None) if place else nn.Table(table)
+    params[place] = nn.Affine(table, None) if place else nn.core.Table(table)
     state, losses = nn.State(tuple(params), OPTIMIZER.init(tuple(params))), []
     for epoch in range(EPOCHS):
         order = np.random.default_rng(epoch).permutation(len(x))

@@ -76,7 +76,7 @@ def private_epoch(
         _, (grads, squares) = nn.backprop(net, LOSS, state.params, x[rows], y[rows], read=read)
         grads = noisy(key, grads, noise * bound / batch_size)  # the mean is taken already
         updates, kept = optimizer.update(grads, state.optimizer, state.params)
-        params = nn.apply_updates(state.params, updates)
+        params = nn.optim.apply_updates(state.params, updates)
         return state._replace(params=params, optimizer=kept), jnp.sqrt(nn.total(squares))
 
     steps = len(order) // batch_size

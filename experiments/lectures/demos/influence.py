@@ -25,7 +25,7 @@ from experiments.common.plots import save
 from experiments.data import Dataset, load
 
 NET = nn.serial(
-    nn.Pixels(16.0), nn.Flatten(), nn.Dense(64, w_init=nn.he), nn.relu, nn.Dense(10)
+    nn.Pixels(16.0), nn.Flatten(), nn.Dense(64, w_init=nn.initializers.he), nn.relu, nn.Dense(10)
 )  # fmt: skip
 LOSS = nn.softmax_cross_entropy
 
@@ -70,7 +70,7 @@ def trace(
             nn.backprop(NET, LOSS, params, *part, read=nn.factors)[1]
             for part in ((x, y), (x_test[i : i + 1], y_test[i : i + 1]))
         )
-        return nn.influence(train, test)[:, 0]
+        return nn.readings.influence(train, test)[:, 0]
 
     summed = np.sum([products(params) for params in kept], axis=0)
     before, after = (float(values[i]) for values in losses)

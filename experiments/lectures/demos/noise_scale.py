@@ -25,7 +25,7 @@ import jaxnn as nn
 from experiments.common.plots import COLOURS, panels, save
 from experiments.data import load
 
-HIDDEN = [layer for n in (128, 64) for layer in (nn.Dense(n, w_init=nn.he), nn.relu)]
+HIDDEN = [layer for n in (128, 64) for layer in (nn.Dense(n, w_init=nn.initializers.he), nn.relu)]
 NET = nn.serial(nn.Pixels(16.0), nn.Flatten(), *HIDDEN, nn.Dense(10))
 LOSS, OPTIMIZER, BATCH = nn.softmax_cross_entropy, nn.SGD(0.1), 32
 
@@ -35,8 +35,8 @@ class Measured(NamedTuple):
     and the estimates from all training images at its end."""
 
     loss: np.ndarray
-    batches: nn.Noise
-    whole: nn.Noise
+    batches: nn.readings.Noise
+    whole: nn.readings.Noise
 
 
 @partial(jax.jit, donate_argnames="state")
@@ -44,10 +44,10 @@ def epoch(state: nn.State, x: Any, y: Any, order: Any) -> tuple[nn.State, Any]:
     """One pass over the mini-batches `order` (steps, batch): the state, and its means."""
 
     def step(state: nn.State, rows: Any) -> tuple[nn.State, Any]:
-        read = (nn.gradient, nn.noise_scale)
+        read = (nn.gradient, nn.readings.noise_scale)
         loss, (grads, noise) = nn.backprop(NET, LOSS, state.params, x[rows], y[rows], read=read)
         updates, kept = OPTIMIZER.update(grads, state.optimizer, state.params)
-        params = nn.apply_updates(state.params, updates)
+        params = nn.optim.apply_updates(state.params, updates)
         return state._replace(params=params, optimizer=kept), (loss, noise)
 
     state, found = jax.lax.scan(step, state, order)
@@ -55,10 +55,10 @@ def epoch(state: nn.State, x: Any, y: Any, order: Any) -> tuple[nn.State, Any]:
     return state, (loss, pooled(noise))
 
 
-def pooled(noise: Any) -> nn.Noise:
+def pooled(noise: Any) -> nn.readings.Noise:
     """Estimates averaged over the first axis: the scale is the ratio of the averages."""
     trace, square = noise.trace.mean(), noise.square.mean()
-    return nn.Noise(trace / square, trace, square)
+    return nn.readings.Noise(trace / square, trace, square)
 
 
 def measure(x: Any, y: Any, epochs: int = 40) -> Measured:
@@ -68,7 +68,7 @@ def measure(x: Any, y: Any, epochs: int = 40) -> Measured:
     for number in range(epochs):
         order = np.random.default_rng(number).permutation(len(x) // BATCH * BATCH)
         state, (loss, batches) = epoch(state, x, y, jnp.asarray(order.reshape(-1, BATCH)))
-        _, whole = nn.backprop(NET, LOSS, state.params, x, y, read=nn.noise_scale)
+        _, whole = nn.backprop(NET, LOSS, state.params, x, y, read=nn.readings.noise_scale)
         found.append(Measured(loss, batches, whole))
     return jax.tree.map(lambda *values: np.array(values), *found)
 

@@ -20,7 +20,11 @@ from experiments.common.plots import COLOURS, legend_below, panels, save
 from experiments.common.runs import save_parameters
 from experiments.data import Dataset, load
 
-NET = nn.serial(nn.Dense(4, w_init=nn.normal(2.0)), nn.sigmoid, nn.Dense(3, w_init=nn.normal(2.0)))
+NET = nn.serial(
+    nn.Dense(4, w_init=nn.initializers.normal(2.0)),
+    nn.sigmoid,
+    nn.Dense(3, w_init=nn.initializers.normal(2.0)),
+)
 LOSS = nn.softmax_cross_entropy
 OPTIMIZER = nn.SGD(0.5)
 STARTS, EPOCHS, BATCH = 64, 60, 20

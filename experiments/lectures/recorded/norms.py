@@ -56,7 +56,7 @@ def errors_and_gradient(net: nn.Layer, params: Any, part: Part) -> tuple[Any, An
 
 
 def _is_factor(value: Any) -> bool:
-    return isinstance(value, nn.Factor)
+    return isinstance(value, nn.core.Factor)
 
 
 @partial(jax.jit, static_argnames="steps")
@@ -69,7 +69,7 @@ def _descend(net: nn.Layer, params: Any, part: Part, steps: int) -> Any:
         errors, grads = errors_and_gradient(net, params, part)
         grads = jax.tree.map(jnp.add, grads, penalty(params)[1])
         updates, state = optimizer.update(grads, state, params)
-        return (nn.apply_updates(params, updates), state), errors
+        return (nn.optim.apply_updates(params, updates), state), errors
 
     return jax.lax.scan(step, (params, optimizer.init(params)), length=steps)[1]
 

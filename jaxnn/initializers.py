@@ -17,6 +17,17 @@ import jaxnn.fast.draws as draws  # not from jaxnn: its names are loaded lazily,
 from jaxnn.core.refusals import require_key
 from jaxnn.core.values import Static, check_number
 
+__all__ = [
+    "constant",
+    "glorot",
+    "he",
+    "lecun",
+    "normal",
+    "uniform",
+    "variance_scaling",
+    "zeros",
+]
+
 Initializer = Callable[[Any, tuple[int, ...], Any], Array]
 
 

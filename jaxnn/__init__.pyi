@@ -80,3 +80,5 @@ from jaxnn.training import train_epoch as train_epoch
 from jaxnn.training import train_epoch_together as train_epoch_together
 from jaxnn.training import train_step as train_step
 from jaxnn.training import unstack as unstack
+
+__all__: list[str]

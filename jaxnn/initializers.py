@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
-from jax import Array
-
 import jaxnn.fast.draws as draws  # not from jaxnn: its names are loaded lazily, and need this file
 from jaxnn.core.refusals import require_key
+from jaxnn.core.types import Array, Dtype, Key
 from jaxnn.core.values import Static, check_number
 
 __all__ = [
@@ -65,7 +64,7 @@ class variance_scaling(Static):  # written like a function, because it is used l
                     f"got {getattr(self, name)!r}"
                 )
 
-    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         fan_in, fan_out = fans(shape)
         fan = {"in": fan_in, "out": fan_out, "average": (fan_in + fan_out) / 2}[self.fan]
         std = math.sqrt(self.gain / max(fan, 1))
@@ -85,7 +84,7 @@ class normal(Static):
         check_number(self, "std", 0.0)
         check_number(self, "mean")
 
-    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         require_key(self, key, "init(key, x)")
         return draws.normal(key, shape, dtype, self.mean, self.std)
 
@@ -100,7 +99,7 @@ class uniform(Static):
         check_number(self, "low")
         check_number(self, "high", self.low, open_low=True)
 
-    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         require_key(self, key, "init(key, x)")
         return draws.uniform(key, shape, dtype, self.low, self.high)
 
@@ -113,7 +112,7 @@ class constant(Static):
     def __post_init__(self) -> None:
         check_number(self, "value")
 
-    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         return draws.full(key, shape, dtype, self.value)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jaxnn.core.types import Array, Number
 from jaxnn.core.values import Pytree, check_number
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
 class Schedule(Pytree):
     """Base of all schedules: called with t, a floating-point scalar, returns the rate at t."""
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         raise NotImplementedError(f"write {type(self).__name__}.__call__(self, t)")
 
 
@@ -37,7 +38,7 @@ class ConstantRate(Schedule):
     def __post_init__(self) -> None:
         check_number(self, "rate", 0.0)
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         return self.rate
 
 
@@ -53,14 +54,14 @@ class ExponentialDecay(Schedule):
         check_number(self, "factor", 0.0, open_low=True)
         check_number(self, "every", 0.0, open_low=True)
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         return self.rate * self.factor ** (t / self.every)
 
 
 class StepDecay(ExponentialDecay):
     """rate * factor^floor(t / every)."""
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         return self.rate * self.factor ** jnp.floor(t / self.every)
 
 
@@ -74,7 +75,7 @@ class InverseDecay(Schedule):
         check_number(self, "rate", 0.0)
         check_number(self, "decay", 0.0)
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         return self.rate / (1 + self.decay * t)
 
 
@@ -93,7 +94,7 @@ class CosineDecay(Schedule):
         check_number(self, "steps", 0.0, open_low=True)
         check_number(self, "final", 0.0)
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         fraction = jnp.minimum(t, self.steps) / self.steps
         return self.final + 0.5 * (self.rate - self.final) * (1 + jnp.cos(math.pi * fraction))
 
@@ -112,10 +113,10 @@ class WarmUp(Schedule):
         if not callable(self.then):
             check_number(self, "then", 0.0)
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Array) -> Any:
         return rate_at(self.then, t) * jnp.minimum(1, (t + 1) / self.steps)
 
 
-def rate_at(learning_rate: Any, t: Any) -> Any:
+def rate_at(learning_rate: Number, t: Array) -> Any:
     """The rate of a schedule at step t, or the number itself."""
     return learning_rate(t) if callable(learning_rate) else learning_rate

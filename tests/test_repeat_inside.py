@@ -9,6 +9,7 @@ import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
 from jaxnn.check import check_layer
 from jaxnn.layers.activations import Tanh
+from jaxnn.optim.kfac import kfac_start, kfac_step
 from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 from tests.test_repeat import N, around, both, joined, setting, x64
@@ -67,8 +68,8 @@ def test_kfac_goes_on_with_the_plain_gradient():
     found = nn.curvature.kflr(net, nn.softmax_cross_entropy, params, x, y)
     assert found[1] == (nn.Affine(None, None), ())
     kfac = nn.KFAC(nn.SGD(0.1))
-    state = nn.optim.kfac.kfac_start(net, kfac, KEY, x)
-    moved, _ = nn.optim.kfac.kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
+    state = kfac_start(net, kfac, KEY, x)
+    moved, _ = kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
     _, grads = nn.backprop(net, nn.softmax_cross_entropy, state.params, x, y)
     plain = jax.tree.map(lambda p, g: p - 0.1 * g, state.params[1], grads[1])
     assert_trees_close(moved.params[1], plain, rtol=1e-5)

@@ -30,3 +30,5 @@ from jaxnn.check.testing.asserts import assert_grad as assert_grad
 from jaxnn.check.testing.asserts import assert_layer as assert_layer
 from jaxnn.check.testing.asserts import assert_second_order as assert_second_order
 from jaxnn.check.testing.asserts import assert_vjp as assert_vjp
+
+__all__: list[str]

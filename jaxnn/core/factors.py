@@ -18,12 +18,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
+from jaxnn.core.types import Array, ArrayLike
 from jaxnn.core.values import Pytree, static
 
 
-def along_batch(c: Any, d: Array) -> Array:
+def along_batch(c: ArrayLike, d: Array) -> Array:
     """c * d with c, a number or (batch,), laid along the first axis of d."""
     c = jnp.asarray(c, d.dtype)
     return c.reshape(c.shape + (1,) * (d.ndim - c.ndim)) * d if c.ndim else c * d
@@ -37,11 +37,11 @@ def positions(x: Array) -> Array:
 class Factor(Pytree):
     """Base of all factors. A subclass has a field d, (batch, ...), and writes `total`."""
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         """sum_n G(d[n]), linear in d, shaped like the parameter."""
         raise NotImplementedError(f"write {type(self).__name__}.total(self, d)")
 
-    def contract(self, c: Any = 1.0) -> Array:
+    def contract(self, c: ArrayLike = 1.0) -> Array:
         """sum_n c[n] G(d[n]), for c a number or (batch,).
 
         A number is multiplied in last, where XLA fuses it into the optimizer's update.
@@ -75,7 +75,7 @@ class Outer(Factor):
     d: Any
     transpose: bool = static(default=False)
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         left, right = (d, self.a) if self.transpose else (self.a, d)
         every = tuple(range(d.ndim - 1))
         return jnp.tensordot(left, right, (every, every))
@@ -92,7 +92,7 @@ class Sum(Factor):
     d: Any
     rank: int = static(default=1)
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         return d.sum(tuple(range(d.ndim - self.rank)))
 
 
@@ -103,7 +103,7 @@ class Scaled(Factor):
     d: Any
     rank: int = static(default=1)
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         return (self.x * d).sum(tuple(range(d.ndim - self.rank)))
 
 
@@ -117,7 +117,7 @@ class Rows(Factor):
     d: Any
     n: int = static()
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1])
         table = jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)]
         return table.add(rows, mode="drop", wrap_negative_indices=False)
@@ -140,7 +140,7 @@ class Formed(Factor):
 
     d: Any
 
-    def total(self, d: Any) -> Array:
+    def total(self, d: Array) -> Array:
         return d.sum(0)
 
 
@@ -153,7 +153,7 @@ class Masked(Factor):
     part: Factor
     mask: Any
 
-    def contract(self, c: Any = 1.0) -> Array:
+    def contract(self, c: ArrayLike = 1.0) -> Array:
         return self.mask * self.part.contract(c)
 
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
@@ -166,7 +166,7 @@ class Tied(Factor):
 
     parts: tuple[Factor, ...]
 
-    def contract(self, c: Any = 1.0) -> Array:
+    def contract(self, c: ArrayLike = 1.0) -> Array:
         first, *others = (part.contract(c) for part in self.parts)
         return sum(others, start=first)
 
@@ -183,7 +183,7 @@ class Stacked(Factor):
 
     layers: Any
 
-    def contract(self, c: Any = 1.0) -> Array:
+    def contract(self, c: ArrayLike = 1.0) -> Array:
         return jax.vmap(lambda layer: layer.contract(c))(self.layers)
 
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:

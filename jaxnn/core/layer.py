@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import jax
 
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static
 
 Read = Callable[[Any], Any]
@@ -46,22 +47,22 @@ class Layer(Static):
     mixes_examples: ClassVar[bool] = False
     curved: ClassVar[bool] = True
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         """Parameters for inputs like x, of which only .shape and .dtype are used."""
         del key, x
         return ()
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         """The output and the residuals that `backward` needs."""
         raise NotImplementedError(f"write {type(self).__name__}.forward(self, params, x, key=None)")
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         """The derivative by x, given that by y, and the readings of the parameters."""
         raise NotImplementedError(
             f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
         )
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         """The tangent of y, given those of params and x, and the tangents that `bend` needs."""
         if vx is None and not jax.tree.leaves(params):
             return None, None
@@ -72,8 +73,8 @@ class Layer(Static):
         )
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         """What `backward` returns as dx, and the tangents of what it returns: (dx, rdx, readings).
 
         `read` gets the tangent of each factor, such as `Tied` of the factors with one part moved.
@@ -89,12 +90,12 @@ class Layer(Static):
         rdx, _ = self.backward(params, residuals, rdy, read)
         return dx, rdx, readings
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         """Statistics of this mini-batch that inference will need, found among the residuals."""
         del residuals
         return ()
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         """(layer, params) for inference, given averages of what `observe` returned."""
         del statistics
         return self, params
@@ -106,13 +107,13 @@ class Shape(Static):
     dims: tuple[int, ...]
 
 
-def two_rows(x: Any) -> Any:
+def two_rows(x: Tree) -> Any:
     """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
     small for a layer that takes means over it."""
     return jax.ShapeDtypeStruct((2, *x.shape[1:]), x.dtype) if x.shape else x
 
 
-def output_like(layer: Layer, params: Any, x: Any, key: Any = None) -> Any:
+def output_like(layer: Layer, params: Params, x: Tree, key: Key = None) -> Any:
     """Shape and dtype of the output, found by running `forward` without computing anything."""
     return jax.eval_shape(layer.forward, params, x, key)[0]
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxnn.core.types import Params
+
 
 class Affine(NamedTuple):
     """Parameters of y = x w + b: w (n_in, n_out), or a kernel; b (n_out,), or None."""
@@ -44,7 +46,7 @@ def everything(path: tuple[Any, ...]) -> bool:
     return not (hasattr(last, "idx") and getattr(holder, "name", "") == "feedback")
 
 
-def count_parameters(params: Any) -> int:
+def count_parameters(params: Params) -> int:
     """How many numbers the tree holds.
 
     For dense layers of widths n_0, n_1, ... that is sum n_i n_(i-1) weights and sum n_i biases.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jax.tree_util import keystr, tree_flatten_with_path
 
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.core.values import Static
 
 
@@ -30,17 +31,17 @@ def located(place: str, layer: Static) -> Iterator[None]:
         raise
 
 
-def float_dtype(x: Any) -> Any:
+def float_dtype(x: Tree) -> Any:
     """The parameter dtype for inputs like x: x's own if floating, else JAX's default float."""
     return dtype_of(x) if jnp.issubdtype(x.dtype, jnp.floating) else dtype_of(jnp.zeros(()))
 
 
-def dtype_of(x: Any) -> Any:
+def dtype_of(x: Tree) -> Any:
     """The dtype JAX computes with, given x: float64 counts as float32 unless x64 is enabled."""
     return jax.dtypes.canonicalize_dtype(x.dtype)
 
 
-def check_floating(layer: Static, x: Any) -> None:
+def check_floating(layer: Static, x: Tree) -> None:
     """Refuse an x that is not floating point."""
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(
@@ -49,7 +50,7 @@ def check_floating(layer: Static, x: Any) -> None:
         )
 
 
-def check_features(layer: Static, x: Any) -> None:
+def check_features(layer: Static, x: Tree) -> None:
     """Refuse an x that is not floating point (batch, ..., features)."""
     check_floating(layer, x)
     if x.ndim < 2:
@@ -59,7 +60,7 @@ def check_features(layer: Static, x: Any) -> None:
         )
 
 
-def check_examples(x: Any) -> None:
+def check_examples(x: Tree) -> None:
     """Refuse an x without examples."""
     if x.ndim < 1 or x.shape[0] == 0:
         raise ValueError(
@@ -67,7 +68,7 @@ def check_examples(x: Any) -> None:
         )
 
 
-def check_weight(layer: Static, w: Any, x: Any) -> None:
+def check_weight(layer: Static, w: Array, x: Tree) -> None:
     """Refuse an x whose last axis or dtype does not fit the weight w, (n_in, n_out)."""
     if x.shape[-1] != w.shape[0]:
         hint = "; put Flatten() before it" if x.ndim > 2 else ""
@@ -81,7 +82,7 @@ def check_weight(layer: Static, w: Any, x: Any) -> None:
         )
 
 
-def check_record(layer: Static, params: Any, record: type) -> None:
+def check_record(layer: Static, params: Params, record: type) -> None:
     """Refuse parameters that are no `record`, which means they belong to another layer."""
     if not isinstance(params, record):
         raise TypeError(
@@ -90,7 +91,7 @@ def check_record(layer: Static, params: Any, record: type) -> None:
         )
 
 
-def check_entries(layer: Static, params: Any, n: int) -> None:
+def check_entries(layer: Static, params: Params, n: int) -> None:
     """Refuse parameters that are no tuple of n entries, one for each inner layer."""
     if not isinstance(params, tuple) or len(params) != n:
         came = f"{len(params)} entries" if isinstance(params, (tuple, list)) else type(params)
@@ -100,7 +101,7 @@ def check_entries(layer: Static, params: Any, n: int) -> None:
         )
 
 
-def require_key(layer: Static, key: Any, call: str = "forward(params, x, key)") -> Any:
+def require_key(layer: Static, key: Key, call: str = "forward(params, x, key)") -> Any:
     """The key, or an error that names the layer which needs one."""
     if key is None:
         raise ValueError(
@@ -110,7 +111,7 @@ def require_key(layer: Static, key: Any, call: str = "forward(params, x, key)") 
     return key
 
 
-def check_same_tree(name: str, tree: Any, like_name: str, like: Any) -> None:
+def check_same_tree(name: str, tree: Tree, like_name: str, like: Tree) -> None:
     """Refuse a tree whose structure or shapes differ from those of another, at the first place."""
     ours, structure = tree_flatten_with_path(tree)
     theirs, wanted = tree_flatten_with_path(like)
@@ -127,12 +128,12 @@ def check_same_tree(name: str, tree: Any, like_name: str, like: Any) -> None:
             )
 
 
-def as_array(x: Any) -> Any:
+def as_array(x: Tree) -> Any:
     """x as an array of JAX; one that is one already costs nothing."""
     return x if isinstance(x, jax.Array) else jnp.asarray(x)
 
 
-def is_concrete(x: Any) -> bool:
+def is_concrete(x: Tree) -> bool:
     """Whether the values of x can be looked at now, without waiting for another device."""
     if isinstance(x, Tracer):
         return False

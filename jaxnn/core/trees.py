@@ -14,7 +14,7 @@ def over(kind: type, function: Callable[..., Any], *trees: Tree) -> Tree:
     return jax.tree.map(function, *trees, is_leaf=lambda node: isinstance(node, kind))
 
 
-def wide_dtype(leaf: Any) -> Dtype:
+def wide_dtype(leaf: Array) -> Dtype:
     """The dtype sums over a leaf are kept in: its own, but never less than float32."""
     return leaf.dtype if leaf.dtype.itemsize >= 4 else jnp.float32
 

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxnn.core.factors import Factor, Outer, Scaled, Sum
 from jaxnn.core.layer import Layer, curved_layers
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.curvature.roots import check_unmixed, n_columns, random_signs, root_column, unit
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import second_moment
@@ -30,7 +31,14 @@ class Sampled(NamedTuple):
 
 
 def ggn_diagonal(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None, *, weights: Any = None
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
+    *,
+    weights: ArrayLike = None,
 ) -> Any:
     """diag(G), exact, with the structure of params.
 
@@ -47,14 +55,14 @@ def ggn_diagonal(
 def sampled_ggn_diagonal(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    signs: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    signs: ArrayLike,
+    key: Key = None,
     *,
     samples: int,
-    weights: Any = None,
+    weights: ArrayLike = None,
 ) -> Sampled:
     """diag(G) as a mean over samples, each a backward sweep, with its standard error.
 
@@ -70,7 +78,14 @@ def sampled_ggn_diagonal(
 
 
 def hessian_diagonal(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None, *, weights: Any = None
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
+    *,
+    weights: ArrayLike = None,
 ) -> Any:
     """diag(H), exact, of a piecewise linear network, where it is diag(G).
 
@@ -90,10 +105,12 @@ def hessian_diagonal(
 
 
 @jax.jit
-def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any) -> Any:
+def _exact(
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
+) -> Any:
     columns, outputs = _columns(net, loss, params, x, y, key, weights)
 
-    def squares(v: Any) -> Any:
+    def squares(v: Tree) -> Any:
         def of(factor: Any) -> Any:
             return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
 
@@ -102,7 +119,7 @@ def _exact(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weight
     def moment(factor: Factor, total: Any) -> Any:
         return second_moment(factor.replace(d=jnp.sqrt(total))) if _apart(factor) else total
 
-    def add(total: Any, v: Any) -> tuple[Any, None]:
+    def add(total: Any, v: Tree) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, squares(v)), None
 
     total = jax.lax.scan(add, _zeros(squares, jnp.int32(0)), jnp.arange(n_columns(outputs)))[0]
@@ -119,18 +136,18 @@ def _apart(factor: Any) -> bool:
 def _sampled(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    signs: Any,
-    key: Any,
-    weights: Any,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    signs: ArrayLike,
+    key: Key,
+    weights: ArrayLike,
     *,
     samples: int,
 ) -> Sampled:
     columns, outputs = _columns(net, loss, params, x, y, key, weights)
 
-    def squares(u: Any) -> Any:
+    def squares(u: Array) -> Any:
         return over(Factor, second_moment, columns(u))
 
     def add(moments: Any, sample: Any) -> tuple[Any, None]:
@@ -149,19 +166,19 @@ def _sampled(
 
 
 def _columns(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
 ) -> tuple[Callable[[Any], Any], Any]:
     """(columns, outputs), columns(u) a tree like params with the factors of sqrt(c_n) J_n^T S_n u_n
     in it."""
     outputs, residuals = net.forward(params, x, key)
 
-    def columns(u: Any) -> Any:
+    def columns(u: Array) -> Any:
         s = root_column(loss, outputs, y, weights, u)
         return net.backward(params, residuals, s, lambda factor: factor)[1]
 
     return columns, outputs
 
 
-def _zeros(squares: Callable[[Any], Any], like: Any) -> Any:
+def _zeros(squares: Callable[[Any], Any], like: Tree) -> Any:
     shapes = jax.eval_shape(squares, like)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

@@ -13,12 +13,15 @@ import numpy as np
 
 from jaxnn.core.layer import Layer, output_like
 from jaxnn.core.refusals import check_examples, is_concrete
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.curvature.roots import check_unmixed, n_columns, unit
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import objective, prepare
 
 
-def input_gradient(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None) -> Any:
+def input_gradient(
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key = None
+) -> Any:
     """dl_n/dx_n for every example, shaped like x; what the loss reduces to does not matter.
 
     Arguments and errors as for `backprop`; ValueError for a network that mixes examples, TypeError
@@ -30,13 +33,13 @@ def input_gradient(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any
     return _input_gradient(net, loss, params, x, y, key)
 
 
-def input_jacobian(net: Layer, params: Any, x: Any, key: Any = None) -> Any:
+def input_jacobian(net: Layer, params: Params, x: Tree, key: Key = None) -> Any:
     """dz_n/dx_n for every example, (batch, *output, *input), output and input being the axes
     behind the first. Errors as for `input_gradient`."""
     return _input_jacobian(net, params, _points("input_jacobian", net, x), key)
 
 
-def saliency(net: Layer, params: Any, x: Any, classes: Any, key: Any = None) -> Any:
+def saliency(net: Layer, params: Params, x: Tree, classes: ArrayLike, key: Key = None) -> Any:
     """|dz_nk/dx_n| for the class k = classes[n], shaped like x.
 
     Outputs z are (batch, n), best the logits: a softmax behind them mixes in the other classes.
@@ -50,12 +53,12 @@ def saliency(net: Layer, params: Any, x: Any, classes: Any, key: Any = None) -> 
 
 def integrated_gradients(
     net: Layer,
-    params: Any,
-    x: Any,
-    classes: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    classes: ArrayLike,
+    key: Key = None,
     *,
-    baseline: Any = None,
+    baseline: ArrayLike = None,
     steps: int = 32,
 ) -> Any:
     """(x_n - b_n) times the mean of dz_nk/dx_n over the straight path from b_n to x_n, like x.
@@ -77,7 +80,7 @@ def integrated_gradients(
     return _integrated(net, params, x, jnp.broadcast_to(b, x.shape), classes, key, steps)
 
 
-def _points(name: str, net: Layer, x: Any) -> Any:
+def _points(name: str, net: Layer, x: Tree) -> Any:
     x = jnp.asarray(x)
     check_examples(x)
     check_unmixed(name, net)
@@ -85,7 +88,7 @@ def _points(name: str, net: Layer, x: Any) -> Any:
     return x
 
 
-def _check_movable(name: str, x: Any) -> None:
+def _check_movable(name: str, x: Tree) -> None:
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(
             f"{name}: expected floating-point x, got {x.dtype} of shape {x.shape}, which has no "
@@ -93,7 +96,9 @@ def _check_movable(name: str, x: Any) -> None:
         )
 
 
-def _check_classes(name: str, net: Layer, params: Any, x: Any, classes: Any, key: Any) -> Any:
+def _check_classes(
+    name: str, net: Layer, params: Params, x: Tree, classes: ArrayLike, key: Key
+) -> Any:
     given, classes = classes, jnp.asarray(classes)
     outputs = output_like(net, params, x, key).shape
     if len(outputs) != 2:
@@ -116,17 +121,17 @@ def _check_classes(name: str, net: Layer, params: Any, x: Any, classes: Any, key
 
 
 @jax.jit
-def _input_gradient(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> Any:
+def _input_gradient(net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key) -> Any:
     outputs, residuals = net.forward(params, x, key)
     _, deltas, _ = objective(loss, outputs, y)
     return net.backward(params, residuals, deltas, _unread)[0]
 
 
 @jax.jit
-def _input_jacobian(net: Layer, params: Any, x: Any, key: Any) -> Any:
+def _input_jacobian(net: Layer, params: Params, x: Tree, key: Key) -> Any:
     outputs, residuals = net.forward(params, x, key)
 
-    def row(v: Any) -> Any:
+    def row(v: Tree) -> Any:
         dy = jnp.broadcast_to(unit(v, outputs), outputs.shape)
         return net.backward(params, residuals, dy, _unread)[0]
 
@@ -135,7 +140,7 @@ def _input_jacobian(net: Layer, params: Any, x: Any, key: Any) -> Any:
 
 
 @jax.jit
-def _class_gradient(net: Layer, params: Any, x: Any, classes: Any, key: Any) -> Any:
+def _class_gradient(net: Layer, params: Params, x: Tree, classes: ArrayLike, key: Key) -> Any:
     outputs, residuals = net.forward(params, x, key)
     dy = jax.nn.one_hot(classes, outputs.shape[-1], dtype=outputs.dtype)
     return net.backward(params, residuals, dy, _unread)[0]
@@ -143,7 +148,13 @@ def _class_gradient(net: Layer, params: Any, x: Any, classes: Any, key: Any) -> 
 
 @partial(jax.jit, static_argnames="steps")
 def _integrated(
-    net: Layer, params: Any, x: Any, baseline: Any, classes: Any, key: Any, steps: int
+    net: Layer,
+    params: Params,
+    x: Tree,
+    baseline: ArrayLike,
+    classes: ArrayLike,
+    key: Key,
+    steps: int,
 ) -> Any:
     nodes, shares = np.polynomial.legendre.leggauss(steps)  # on [-1, 1], where shares sum to 2
     points = jnp.asarray(np.stack([(nodes + 1) / 2, shares / 2], axis=1), x.dtype)

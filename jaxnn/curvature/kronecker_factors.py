@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jaxnn.core.factors import Factor, Outer, along_batch
 from jaxnn.core.layer import Layer
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.core.values import static
 from jaxnn.curvature.roots import check_unmixed, n_columns, root_column, unit
 from jaxnn.losses.loss import Loss
@@ -65,7 +66,7 @@ class Kronecker(Reading):
                 f"kronecker: expected shared 'expand' or 'reduce', got {self.shared!r}"
             )
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         if not isinstance(factor, Outer) or factor.transpose:
             return None
         a, d = wide(factor).sides()
@@ -75,7 +76,7 @@ class Kronecker(Reading):
         c = jnp.broadcast_to(jnp.asarray(c, d.dtype), len(d))
         return _Sums(_products(c / a.shape[1], a), _products(c, d), c.sum())
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: Tree) -> Any:
         return over(_Sums, lambda sums: KroneckerFactors(sums.mean_inputs(), sums.errors), state)
 
 
@@ -90,7 +91,7 @@ class _Sums(NamedTuple):
         return self.inputs / jnp.where(self.weight > 0, self.weight, 1)
 
 
-def _products(c: Any, x: Any) -> Any:
+def _products(c: ArrayLike, x: Tree) -> Any:
     """sum_n c_n sum_t x_nt x_nt^T for x (batch, positions, n)."""
     return jnp.tensordot(along_batch(c, x), x, ((0, 1), (0, 1)), precision="highest")
 
@@ -101,12 +102,12 @@ kronecker = Kronecker()
 def kflr(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
     shared: Shared = "expand",
 ) -> Any:
     """Kronecker factors of the Gauss-Newton matrix G, exact where those of K-FAC are sampled.
@@ -122,12 +123,19 @@ def kflr(
 
 @jax.jit
 def _kflr(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any, reading: Kronecker
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key,
+    weights: ArrayLike,
+    reading: Kronecker,
 ) -> Any:
     outputs, residuals = net.forward(params, x, key)
     columns = n_columns(outputs)
 
-    def pull(v: Any, c: Any) -> Any:
+    def pull(v: Tree, c: ArrayLike) -> Any:
         s = root_column(loss, outputs, y, weights, unit(v, outputs))
         return net.backward(params, residuals, s, lambda factor: reading.of(factor, c))[1]
 
@@ -135,17 +143,17 @@ def _kflr(
     return root_factors(pull, c, columns)
 
 
-def root_factors(pull: Callable[[Any, Any], Any], c: Any, columns: int) -> Any:
+def root_factors(pull: Callable[[Any, Any], Any], c: ArrayLike, columns: int) -> Any:
     """KroneckerFactors of G, from columns of a root that are pulled back one after the other.
 
     `pull(v, c)` reads column v of the root, which has the weights of the examples in it already:
     its c is 1, and only the mean over the inputs takes the c of the objective.
     """
 
-    def errors(v: Any) -> Any:
+    def errors(v: Tree) -> Any:
         return over(_Sums, lambda sums: sums.errors, pull(v, 1.0))
 
-    def add(total: Any, v: Any) -> tuple[Any, None]:
+    def add(total: Any, v: Tree) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, errors(v)), None
 
     total = jax.lax.scan(add, errors(0), jnp.arange(1, columns))[0] if columns > 1 else errors(0)

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jaxnn.core.factors import along_batch
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.refusals import check_same_tree
+from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import example_weights, objective, prepare
 
@@ -26,13 +27,13 @@ from jaxnn.sweep.backpropagation import example_weights, objective, prepare
 def hvp(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    v: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    v: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
 ) -> tuple[Any, Any]:
     """(C, H v), v and H v with the structure of params: the derivative of the gradient along v.
 
@@ -48,13 +49,13 @@ def hvp(
 def gnvp(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    v: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    v: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
 ) -> tuple[Any, Any]:
     """(C, G v), v and G v with the structure of params. Arguments and errors as for `hvp`, but
     layers need no `bend`. Source: Schraudolph 2002, section 3."""
@@ -64,7 +65,7 @@ def gnvp(
 
 @jax.jit
 def _hvp(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, v: Any, key: Any, weights: Any
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, v: Tree, key: Key, weights: ArrayLike
 ) -> tuple[Any, Any]:
     outputs, residuals = net.forward(params, x, key)
     value, deltas, c = objective(loss, outputs, y, weights)
@@ -78,7 +79,7 @@ def _hvp(
 
 @jax.jit
 def _gnvp(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, v: Any, key: Any, weights: Any
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, v: Tree, key: Key, weights: ArrayLike
 ) -> tuple[Any, Any]:
     outputs, residuals = net.forward(params, x, key)
     value, _, c = objective(loss, outputs, y, weights)
@@ -90,13 +91,13 @@ def _gnvp(
     return value, gv
 
 
-def _moved(loss: Loss, outputs: Any, y: Any, weights: Any, vz: Any) -> Any:
+def _moved(loss: Loss, outputs: Array, y: Tree, weights: ArrayLike, vz: Array) -> Any:
     """The tangent of the deltas where outputs move along vz, which is None without parameters."""
     _, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
     rdeltas = loss.bend(outputs, y, jnp.zeros_like(outputs) if vz is None else vz)
     return rdeltas if own is None else own[..., None] * rdeltas
 
 
-def _like(params: Any, v: Any) -> Any:
+def _like(params: Params, v: Tree) -> Any:
     check_same_tree("v", v, "params", params)
     return jax.tree.map(lambda p, leaf: jnp.asarray(leaf, p.dtype), params, v)

@@ -16,11 +16,12 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import along_batch
 from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.types import Array, ArrayLike, Key, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import example_weights
 
 
-def root_column(loss: Loss, outputs: Any, y: Any, weights: Any, u: Any) -> Any:
+def root_column(loss: Loss, outputs: Array, y: Tree, weights: ArrayLike, u: Array) -> Any:
     """sqrt(c_n) S_n u for every example, shaped like outputs, u like them or like one of them."""
     c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
     s = loss.root(outputs, y, jnp.broadcast_to(u, outputs.shape))
@@ -28,18 +29,18 @@ def root_column(loss: Loss, outputs: Any, y: Any, weights: Any, u: Any) -> Any:
     return along_batch(jnp.sqrt(c), s)
 
 
-def n_columns(outputs: Any) -> int:
+def n_columns(outputs: Array) -> int:
     """How many columns a root has: the entries of one example's output."""
     return math.prod(outputs.shape[1:])
 
 
-def unit(v: Any, outputs: Any) -> Any:
+def unit(v: Tree, outputs: Array) -> Any:
     """The unit vector of entry v of an example's output, shaped like that output."""
     flat = jax.nn.one_hot(v, n_columns(outputs), dtype=outputs.dtype)
     return flat.reshape(outputs.shape[1:])
 
 
-def random_signs(key: Any, outputs: Any) -> Any:
+def random_signs(key: Key, outputs: Array) -> Any:
     """-1 or 1 for every entry of the outputs."""
     return jax.random.rademacher(key, outputs.shape, outputs.dtype)
 

@@ -21,6 +21,7 @@ from jax.tree_util import keystr, tree_leaves_with_path
 from jaxnn.core.factors import Outer, Sum
 from jaxnn.core.layer import Layer, Read, map_innermost
 from jaxnn.core.parameters import Affine
+from jaxnn.core.types import Array, Key, Params, Tree
 
 _REGISTER = 16  # float32 numbers in 64 bytes, a vector register and a cache line
 
@@ -36,17 +37,17 @@ class Columns(Layer):
     bias: bool = True
     curved = False
 
-    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Affine, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y = _product(x, params.w)
         return (y + params.b if self.bias else y), x
 
-    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Affine, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x = residuals
         dw = read(Outer(x, dy, transpose=True))
         return dy @ params.w, Affine(dw, read(Sum(dy)) if self.bias else None)
 
 
-def _product(x: Any, w: Any) -> Any:
+def _product(x: Tree, w: Array) -> Any:
     """x w^T, as (w x^T)^T: of one x with many w it is one wide product, for which vmap would copy
     every w if it came second."""
     y = lax.dot_general(w, x, (((1,), (x.ndim - 1,)), ((), ())))  # (n_out, *batch)
@@ -68,16 +69,16 @@ def pays(n_in: int, n_out: int, batch: int) -> bool:
     return ragged and batch <= 64 and batch % 8 == 0
 
 
-def by_columns(net: Layer, path: str, params: Any) -> tuple[Layer, Callable[[Any], Any]]:
+def by_columns(net: Layer, path: str, params: Params) -> tuple[Layer, Callable[[Any], Any]]:
     """(network, turn): the network with the dense layer at `path` as `Columns`, and what turns its
     weight round, there and back, in params and in every tree like them, such as the optimizer's.
     """
     structure, index = jax.tree.structure(params), place_of(params, path)
 
-    def like_params(tree: Any) -> bool:
+    def like_params(tree: Tree) -> bool:
         return jax.tree.structure(tree) == structure
 
-    def turned(tree: Any) -> Any:
+    def turned(tree: Tree) -> Any:
         if not like_params(tree):
             return tree
         leaves = jax.tree.leaves(tree)
@@ -87,12 +88,12 @@ def by_columns(net: Layer, path: str, params: Any) -> tuple[Layer, Callable[[Any
     def replaced(place: str, layer: Any) -> Layer:
         return Columns(layer.bias) if place == path else layer
 
-    def turn(tree: Any) -> Any:
+    def turn(tree: Tree) -> Any:
         return jax.tree.map(turned, tree, is_leaf=like_params)
 
     return map_innermost(replaced, net), turn
 
 
-def place_of(params: Any, path: str) -> int:
+def place_of(params: Params, path: str) -> int:
     """Which of the leaves is the weight of the layer at that path."""
     return [keystr(place) for place, _ in tree_leaves_with_path(params)].index(f"{path}.w")

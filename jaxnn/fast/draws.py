@@ -16,16 +16,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import lax
 
 from jaxnn.core.refusals import is_concrete
+from jaxnn.core.types import Array, Dtype, Key
 
 _CHUNK = 1 << 16
 _LIMIT = 1 << 22  # numbers, which take as long here as a program takes to compile
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
-def split(key: Any, n: int = 2) -> list[Any]:
+def split(key: Key, n: int = 2) -> list[Any]:
     """The n keys of `jax.random.split(key, n)`, in a list."""
     words = _words(key)
     if words is None:
@@ -33,7 +34,7 @@ def split(key: Any, n: int = 2) -> list[Any]:
     return [_key(each) for each in np.stack(_threefry(words, 0, n), axis=1)]
 
 
-def fold_in(key: Any, number: int) -> Any:
+def fold_in(key: Key, number: int) -> Any:
     """The key of `jax.random.fold_in(key, number)`, for a whole number in [0, 2^32)."""
     words = _words(key, (), np.float32, number)
     if words is None:
@@ -41,7 +42,7 @@ def fold_in(key: Any, number: int) -> Any:
     return _key(np.concatenate(_threefry(words, number, 1)))
 
 
-def uniform(key: Any, shape: tuple[int, ...], dtype: Any, low: float, high: float) -> Array:
+def uniform(key: Key, shape: tuple[int, ...], dtype: Dtype, low: float, high: float) -> Array:
     """`jax.random.uniform(key, shape, dtype, low, high)`: uniform on [low, high)."""
     words = _words(key, shape, dtype, low, high)
     if words is None:
@@ -50,7 +51,7 @@ def uniform(key: Any, shape: tuple[int, ...], dtype: Any, low: float, high: floa
     return jax.device_put(_draw(words, shape, dtype, lambda u: _between(u, *ends)))
 
 
-def normal(key: Any, shape: tuple[int, ...], dtype: Any, mean: float, std: float) -> Array:
+def normal(key: Key, shape: tuple[int, ...], dtype: Dtype, mean: float, std: float) -> Array:
     """`mean + std * jax.random.normal(key, shape, dtype)`."""
     words = _words(key, shape, dtype, mean, std)
     if words is None:
@@ -59,14 +60,14 @@ def normal(key: Any, shape: tuple[int, ...], dtype: Any, mean: float, std: float
     return jax.device_put(np.asarray(mean, dtype) + np.asarray(std, dtype) * drawn)
 
 
-def full(key: Any, shape: tuple[int, ...], dtype: Any, value: float) -> Array:
+def full(key: Key, shape: tuple[int, ...], dtype: Dtype, value: float) -> Array:
     """`jnp.full(shape, value, dtype)`; the key says no more than whether this is being traced."""
     if _words(key, shape, dtype, value) is None:
         return jnp.full(shape, value, dtype)
     return jax.device_put(np.full(shape, value, dtype))
 
 
-def _words(key: Any, shape: Any = (), dtype: Any = np.float32, *numbers: Any) -> Any:
+def _words(key: Key, shape: Any = (), dtype: Dtype = np.float32, *numbers: Any) -> Any:
     """The two words of the key, (2,), or None where `jax.random` has to answer."""
     if any(isinstance(number, Array) for number in numbers):  # they may be traced
         return None
@@ -105,7 +106,7 @@ def _threefry(words: Any, start: int, n: int) -> tuple[Any, Any]:
 
 
 def _draw(
-    words: Any, shape: tuple[int, ...], dtype: Any, transform: Callable[[Any], Any]
+    words: Any, shape: tuple[int, ...], dtype: Dtype, transform: Callable[[Any], Any]
 ) -> np.ndarray:
     """`transform` of fractions k / 2^m, with m the number of bits of the mantissa."""
     n, dtype = math.prod(shape), np.dtype(dtype)
@@ -120,12 +121,12 @@ def _draw(
 
 
 @jax.jit
-def _between(u: Any, low: Any, high: Any) -> Any:
+def _between(u: Array, low: Any, high: Any) -> Any:
     return lax.max(low, u * (high - low) + low)
 
 
 @jax.jit
-def _quantiles(u: Any) -> Any:
+def _quantiles(u: Array) -> Any:
     """Normal numbers from uniform ones, by the inverse of the distribution function."""
     one, root = np.ones((), u.dtype), np.asarray(math.sqrt(2), u.dtype)
     return root * lax.erf_inv(_between(u, np.nextafter(-one, 0 * one), one))

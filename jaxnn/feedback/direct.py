@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, Read, mixing_layers, output_like, two_rows
 from jaxnn.core.refusals import located
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.feedback.matrices import still, weights_of
 from jaxnn.feedback.rules import BackwardRule, Passage
 from jaxnn.initializers import Initializer, glorot
@@ -37,13 +38,13 @@ class DirectFeedbackAlignment(BackwardRule):
     def has_feedback(self) -> bool:
         return True
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(layer, Serial):
             raise self.refuse(layer, f"expected a whole serial(...), got {layer!r}")
         if len(_places(params)) < 2:
             raise self.refuse(layer, "expected two or more layers with weights; nothing is hidden")
 
-    def start(self, layer: Any, params: Any, x: Any, key: Any) -> Any:
+    def start(self, layer: Any, params: Params, x: Tree, key: Key) -> Any:
         places, hidden, x = _places(params), [], two_rows(x)
         for i in range(places[-1] + 1):
             if i in places[1:]:
@@ -55,15 +56,15 @@ class DirectFeedbackAlignment(BackwardRule):
         keys = jax.random.split(key, len(hidden))
         return tuple(self._drawn(k, h, x) for k, h in zip(keys, hidden, strict=True))
 
-    def _drawn(self, key: Any, hidden: Any, e: Any) -> Any:
+    def _drawn(self, key: Key, hidden: Any, e: Array) -> Any:
         flat = self.draw(key, (hidden.size // len(hidden), e.shape[-1]), e.dtype)
         return flat.reshape(*hidden.shape[1:], e.shape[-1])
 
-    def signal(self, e: Any) -> Any:
+    def signal(self, e: Array) -> Any:
         """What the hidden layers hear of the output error e."""
         return e
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         layers, places, feedback = at.layer.layers, _places(at.params), list(at.feedback)  # pyright: ignore
         d, heard, readings = dy, dy, []
         for i in reversed(range(len(layers))):
@@ -102,15 +103,15 @@ class DirectRandomTargetProjection(DirectFeedbackAlignment):
     2021.
     """
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         super().check(layer, params, x)
         if mixing := mixing_layers(layer):
             raise self.refuse(layer, f"expected examples that do not mix, got {mixing[0]}")
 
-    def signal(self, e: Any) -> Any:
+    def signal(self, e: Array) -> Any:
         return -(e < 0).astype(e.dtype)
 
 
-def _places(params: Any) -> list[int]:
+def _places(params: Params) -> list[int]:
     """Where in a serial the layers with weights stand."""
     return [i for i, p in enumerate(params) if weights_of(p)]

@@ -20,6 +20,7 @@ from jax.tree_util import tree_flatten_with_path
 from jaxnn.core.factors import Factor, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.core.values import check_number
 from jaxnn.feedback.rules import BackwardRule, Passage
 from jaxnn.initializers import Initializer, glorot
@@ -28,7 +29,7 @@ from jaxnn.initializers import Initializer, glorot
 class Transport(BackwardRule):
     """Base of the rules that go back at other weights. A subclass writes `sent`."""
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not weights_of(params):
             raise self.refuse(
                 layer, f"expected a layer with weights, such as Dense, got {layer!r} without any"
@@ -38,14 +39,14 @@ class Transport(BackwardRule):
         """What stands where the layer's weights stood, in their order."""
         raise NotImplementedError(f"write {type(self).__name__}.sent(self, at)")
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         others = iter(self.sent(at))
         leaves, structure = tree_flatten_with_path(at.params)
         params = structure.unflatten(next(others) if weights(path) else p for path, p in leaves)
         dx, readings = at.backprop(dy, read, params)
         return dx, readings, self.learned(at, readings, dy, read)
 
-    def learned(self, at: Passage, readings: Any, dy: Any, read: Read) -> Any:
+    def learned(self, at: Passage, readings: Tree, dy: Tree, read: Read) -> Any:
         """The readings of the feedback weights; those of a fixed B say that its gradient is 0."""
         del readings
         return still(at.feedback, len(dy), read)
@@ -66,7 +67,7 @@ class FeedbackAlignment(Transport):
     def has_feedback(self) -> bool:
         return True
 
-    def start(self, layer: Layer, params: Any, x: Any, key: Any) -> Any:
+    def start(self, layer: Layer, params: Params, x: Tree, key: Key) -> Any:
         ws = weights_of(params)
         keys = jax.random.split(key, len(ws))
         return tuple(self.draw(k, w.shape, w.dtype) for k, w in zip(keys, ws, strict=True))
@@ -98,10 +99,10 @@ class SignSymmetric(Transport):
     def has_feedback(self) -> bool:
         return self.magnitudes == "fixed"
 
-    def start(self, layer: Layer, params: Any, x: Any, key: Any) -> Any:
+    def start(self, layer: Layer, params: Params, x: Tree, key: Key) -> Any:
         return FeedbackAlignment(self.draw).start(layer, params, x, key)
 
-    def keep(self, x: Any, key: Any) -> Any:
+    def keep(self, x: Tree, key: Key) -> Any:
         return key if self.magnitudes == "batch" else ()
 
     def sent(self, at: Passage) -> list[Any]:
@@ -122,12 +123,12 @@ class KolenPollack(FeedbackAlignment):
     Source: Kolen and Pollack 1994; Akrout et al. 2019.
     """
 
-    def start(self, layer: Layer, params: Any, x: Any, key: Any) -> Any:
+    def start(self, layer: Layer, params: Params, x: Tree, key: Key) -> Any:
         drawn = iter(super().start(layer, params, x, key))
         leaves, structure = tree_flatten_with_path(params)
         return structure.unflatten(next(drawn) if weights(path) else None for path, _ in leaves)
 
-    def learned(self, at: Passage, readings: Any, dy: Any, read: Read) -> Any:
+    def learned(self, at: Passage, readings: Tree, dy: Tree, read: Read) -> Any:
         leaves, structure = tree_flatten_with_path(at.params)
         found = zip(leaves, structure.flatten_up_to(readings), strict=True)
         return structure.unflatten(r if weights(path) else None for (path, _), r in found)
@@ -150,14 +151,14 @@ class WeightMirror(FeedbackAlignment):
     def __post_init__(self) -> None:
         check_number(self, "rate", 0.0, open_low=True)
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(params, Affine):
             raise self.refuse(layer, f"expected one affine map, such as Dense, got {layer!r}")
 
-    def keep(self, x: Any, key: Any) -> Any:
+    def keep(self, x: Tree, key: Key) -> Any:
         return x, key
 
-    def learned(self, at: Passage, readings: Any, dy: Any, read: Read) -> Any:
+    def learned(self, at: Passage, readings: Tree, dy: Tree, read: Read) -> Any:
         x, key = at.kept
         key_xi, key_layer = jax.random.split(self.key(at, key))
         (b,), silent = at.feedback, at.params._replace(b=jax.tree.map(jnp.zeros_like, at.params.b))
@@ -168,7 +169,7 @@ class WeightMirror(FeedbackAlignment):
         return (read(Tied((hebb.w, decay))),)
 
 
-def weights_of(params: Any) -> list[Any]:
+def weights_of(params: Params) -> list[Any]:
     """The weights of a layer, in the order of its parameters."""
     return [p for path, p in tree_flatten_with_path(params)[0] if weights(path)]
 
@@ -179,13 +180,13 @@ class Same(Factor):
     value: Any
     d: Any
 
-    def total(self, d: Any) -> Any:
+    def total(self, d: Array) -> Any:
         return d.sum() * self.value
 
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
         return self.d, lambda d: Same(self.value, d)
 
 
-def still(feedback: Any, n: int, read: Read) -> Any:
+def still(feedback: Tree, n: int, read: Read) -> Any:
     """The readings of arrays that stay: for each of n examples the gradient is 0."""
     return jax.tree.map(lambda b: read(Same(jnp.zeros_like(b), jnp.ones(n, b.dtype))), feedback)

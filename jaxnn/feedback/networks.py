@@ -8,6 +8,7 @@ from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.layer import Layer, Read, every_layer, inner_layers, map_innermost
 from jaxnn.core.parameters import weights
+from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.feedback.direct import DirectFeedbackAlignment
 from jaxnn.feedback.matrices import Transport, still
 from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward
@@ -68,7 +69,7 @@ class Alignment(NamedTuple):
 
 
 def alignment(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any = None
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key = None
 ) -> dict[str, Alignment]:
     """`Alignment` by the path of each weight, for a mini-batch; arguments and errors of `backprop`.
 
@@ -89,7 +90,9 @@ def alignment(
 
 
 @jax.jit
-def _alignment(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> list[Alignment]:
+def _alignment(
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key
+) -> list[Alignment]:
     leaves, structure = tree_flatten_with_path(params)
 
     def readings(net: Layer) -> list[Any]:
@@ -107,7 +110,7 @@ class _Look(NamedTuple):
     pair: Any = None
 
 
-def _look(factor: Any, c: Any) -> _Look:
+def _look(factor: Any, c: ArrayLike) -> _Look:
     return _Look(getattr(getattr(factor, "part", factor), "d", None), gradient(factor, c))
 
 
@@ -119,7 +122,7 @@ def _compare(rule: _Look, exact: _Look) -> Alignment:
     )
 
 
-def _apart(a: Any, b: Any) -> tuple[Any, Any]:
+def _apart(a: Array | None, b: Array | None) -> tuple[Any, Any]:
     """(angle in degrees, |a| / |b|). The half angle is that between a rhombus's side and diagonal,
     exact for small angles, where the arc cosine loses half of its digits."""
     if a is None or b is None:
@@ -139,10 +142,10 @@ class _Backprop(BackwardRule):
     def has_feedback(self) -> bool:
         return self.rule.has_feedback
 
-    def keep(self, x: Any, key: Any) -> Any:
+    def keep(self, x: Tree, key: Key) -> Any:
         return self.rule.keep(x, key)
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         dx, readings = at.backprop(dy, read)
         leaves, structure = tree_flatten_with_path(at.params)
         pairs = iter(self.rule.compared(at))

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, Read, mixing_layers
 from jaxnn.core.refusals import check_record, require_key
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static, check_number
 from jaxnn.layers.activations import ReLU, Step
 
@@ -44,7 +45,7 @@ class Passage(NamedTuple):
     residuals: Any
     kept: Any
 
-    def backprop(self, dy: Any, read: Read, params: Any = None) -> tuple[Any, Any]:
+    def backprop(self, dy: Tree, read: Read, params: Params = None) -> tuple[Any, Any]:
         """The layer's own backward, at other parameters if given."""
         at = self.params if params is None else params
         return self.layer.backward(at, self.residuals, dy, read)
@@ -58,20 +59,20 @@ class BackwardRule(Static):
         """Whether the rule has weights of its own, made by `start`."""
         return False
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         """Refuse a layer the rule does not apply to, for inputs like x."""
         del layer, params, x
 
-    def start(self, layer: Layer, params: Any, x: Any, key: Any) -> Any:
+    def start(self, layer: Layer, params: Params, x: Tree, key: Key) -> Any:
         """The feedback weights for a layer with these parameters and inputs like x."""
         raise NotImplementedError(f"write {type(self).__name__}.start(self, layer, params, x, key)")
 
-    def keep(self, x: Any, key: Any) -> Any:
+    def keep(self, x: Tree, key: Key) -> Any:
         """What `backward` will need of the forward sweep beside the layer's residuals."""
         del x, key
         return ()
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         """(dx, readings, readings of the feedback weights)."""
         raise NotImplementedError(f"write {type(self).__name__}.backward(self, at, dy, read)")
 
@@ -81,7 +82,7 @@ class BackwardRule(Static):
         del at
         return []
 
-    def key(self, at: Passage, key: Any) -> Any:
+    def key(self, at: Passage, key: Key) -> Any:
         """The key that was kept, or an error that names the layer."""
         return require_key(WithBackward(at.layer, self), key)
 
@@ -116,7 +117,7 @@ class WithBackward(Layer):
         """Whether the layer does."""
         return bool(mixing_layers(self.layer))
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         params = self.layer.init(key, x)
         self.rule.check(self.layer, params, x)
         if not self.rule.has_feedback:
@@ -124,26 +125,26 @@ class WithBackward(Layer):
         other = jax.random.fold_in(require_key(self, key, "init(key, x)"), _FOLD)
         return WithFeedback(params, self.rule.start(self.layer, params, x, other))
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(self._split(params)[0], x, key)
         other = None if key is None else jax.random.fold_in(key, _FOLD)
         return y, (residuals, self.rule.keep(x, other))
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         at = Passage(self.layer, *self._split(params), *residuals)
         dx, readings, feedback = self.rule.backward(at, dy, read)
         return dx, WithFeedback(readings, feedback) if self.rule.has_feedback else readings
 
-    def _split(self, params: Any) -> tuple[Any, Any]:
+    def _split(self, params: Params) -> tuple[Any, Any]:
         if not self.rule.has_feedback:
             return params, ()
         check_record(self, params, WithFeedback)
         return params.layer, params.feedback
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         own, feedback = self._split(params)
         layer, own = self.layer.freeze(own, statistics)
         return self.replace(layer=layer), (
@@ -164,11 +165,11 @@ class GradientReversal(BackwardRule):
     def __post_init__(self) -> None:
         check_number(self, "strength", 0.0)
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not jnp.issubdtype(x.dtype, jnp.floating):
             raise self.refuse(layer, f"expected floating-point x, whose dx turns, got {x.dtype}")
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         dx, readings = at.backprop(dy, read)
         return -self.strength * dx, readings, ()
 
@@ -181,13 +182,13 @@ class GuidedBackprop(BackwardRule):
     Source: Springenberg et al. 2015.
     """
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(layer, ReLU):
             raise self.refuse(
                 layer, f"expected relu, got {layer!r}; leave other layers as they are"
             )
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         return (*at.backprop(jnp.maximum(dy, 0), read), ())
 
 
@@ -206,14 +207,14 @@ class StraightThrough(BackwardRule):
         if self.clip is not None:
             check_number(self, "clip", 0.0, open_low=True)
 
-    def check(self, layer: Layer, params: Any, x: Any) -> None:
+    def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(layer, Step):
             raise self.refuse(layer, f"expected step, got {layer!r}; others have a derivative")
 
-    def keep(self, x: Any, key: Any) -> Any:
+    def keep(self, x: Tree, key: Key) -> Any:
         return () if self.clip is None else x
 
-    def backward(self, at: Passage, dy: Any, read: Read) -> tuple[Any, Any, Any]:
+    def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         readings = at.backprop(dy, read)[1]
         if self.clip is None:
             return dy, readings, ()

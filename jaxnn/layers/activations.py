@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.layer import Read
 from jaxnn.core.refusals import check_floating
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
 
 
@@ -23,11 +24,11 @@ class Linear(Activation, name="linear"):
     k: float = 1.0
     curved = False
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         return self.k * x, ()
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return self.k * dy, ()
 
 
@@ -40,27 +41,27 @@ class Step(Activation, name="step"):
     k: float = 0.0
     curved = False
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         return (x >= self.k).astype(x.dtype), ()
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return jnp.zeros_like(dy), ()
 
 
 class Sigmoid(Activation, name="sigmoid"):
     """y = 1 / (1 + e^-x), dx = y (1 - y) dy. Residuals: y. The logistic function."""
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         y = jax.nn.sigmoid(x)
         return y, y
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         y = residuals
         return y * (1 - y) * dy, ()
 
-    def second(self, residuals: Any) -> Any:
+    def second(self, residuals: Tree) -> Any:
         y = residuals
         return y * (1 - y) * (1 - 2 * y)
 
@@ -68,16 +69,16 @@ class Sigmoid(Activation, name="sigmoid"):
 class Tanh(Activation, name="tanh"):
     """y = tanh x, dx = (1 - y^2) dy. Residuals: y."""
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         y = jnp.tanh(x)
         return y, y
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         y = residuals
         return (1 - y * y) * dy, ()
 
-    def second(self, residuals: Any) -> Any:
+    def second(self, residuals: Tree) -> Any:
         y = residuals
         return -2 * y * (1 - y * y)
 
@@ -90,12 +91,12 @@ class ReLU(Activation, name="relu"):
 
     curved = False
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         y = jax.nn.relu(x)
         return y, y
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         y = residuals
         return jnp.where(y > 0, dy, 0), ()
 
@@ -109,11 +110,11 @@ class LeakyReLU(Activation, name="leaky_relu"):
     slope: float = 0.01
     curved = False
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         return jnp.where(x > 0, x, self.slope * x), x
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x = residuals
         return jnp.where(x > 0, dy, self.slope * dy), ()
 
@@ -125,7 +126,7 @@ class Softmax(Activation, name="softmax"):
     and has its own softmax. Raises ValueError for an x without axes. Source: Bridle 1990.
     """
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         if x.ndim < 1:
             raise ValueError(f"{self!r}: expected x (..., classes), got a scalar; give it an axis")
@@ -133,13 +134,13 @@ class Softmax(Activation, name="softmax"):
         y = e / e.sum(axis=-1, keepdims=True)
         return y, y
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         y = residuals
         return y * (dy - (y * dy).sum(axis=-1, keepdims=True)), ()
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         y = residuals
         dx, rdx, _ = super().bend(params, residuals, None, dy, rdy, read)
         if tangents is not None:

@@ -9,6 +9,7 @@ from jaxnn.core.factors import Scaled, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
 from jaxnn.core.refusals import check_features, check_record
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import check_number
 
 
@@ -44,10 +45,10 @@ class BatchNorm(Layer):
     def __post_init__(self) -> None:
         check_number(self, "eps", 0.0, open_low=True)
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         return Rescale().init(key, x) if self.learned else ()
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         if self.learned:
             check_record(self, params, ScaleShift)
         check_features(self, x)
@@ -65,7 +66,7 @@ class BatchNorm(Layer):
         y = params.scale * xhat + params.shift if self.learned else xhat
         return y, (xhat, s, Moments(m, v))
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         xhat, s, _ = residuals
         rows = tuple(range(dy.ndim - 1))
         gain, n = params.scale * s if self.learned else s, dy.size // dy.shape[-1]
@@ -73,10 +74,10 @@ class BatchNorm(Layer):
         dx = gain * (dy - dy.sum(rows) / n - xhat * ((xhat * dy).sum(rows) / n))
         return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
 
-    def observe(self, residuals: Any) -> Moments:
+    def observe(self, residuals: Tree) -> Moments:
         return residuals[2]
 
-    def freeze(self, params: Any, statistics: Moments | None) -> tuple[Layer, Any]:
+    def freeze(self, params: Params, statistics: Moments | None) -> tuple[Layer, Any]:
         if statistics is None:
             raise ValueError(
                 f"{self!r}: expected statistics to freeze it with, got None; pass "
@@ -95,15 +96,17 @@ class Rescale(Layer):
     becomes when it is frozen. Raises as `Dense` does.
     """
 
-    def init(self, key: Any, x: Any) -> ScaleShift:
+    def init(self, key: Key, x: Tree) -> ScaleShift:
         check_features(self, x)
         return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
 
-    def forward(self, params: ScaleShift, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: ScaleShift, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, ScaleShift)
         check_features(self, x)
         return params.scale * x + params.shift, x
 
-    def backward(self, params: ScaleShift, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(
+        self, params: ScaleShift, residuals: Tree, dy: Tree, read: Read
+    ) -> tuple[Tree, Tree]:
         x = residuals
         return params.scale * dy, ScaleShift(read(Scaled(x, dy)), read(Sum(dy)))

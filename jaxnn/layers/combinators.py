@@ -9,6 +9,7 @@ import jaxnn.fast.draws as draws
 from jaxnn.core.layer import Layer, Read, Shape, check_layers, output_like, two_rows
 from jaxnn.core.refusals import check_entries, located
 from jaxnn.core.trees import added
+from jaxnn.core.types import Key, Params, Tree
 
 
 class Serial(Layer):
@@ -29,7 +30,7 @@ class Serial(Layer):
     def __repr__(self) -> str:
         return f"serial({', '.join(map(repr, self.layers))})"
 
-    def init(self, key: Any, x: Any) -> tuple[Any, ...]:
+    def init(self, key: Key, x: Tree) -> tuple[Any, ...]:
         params = []
         x = two_rows(x)
         for i, (layer, k) in enumerate(zip(self.layers, _split(key, self.layers), strict=True)):
@@ -38,7 +39,7 @@ class Serial(Layer):
                 x = output_like(layer, params[-1], x, k)
         return tuple(params)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_entries(self, params, len(self.layers))
         residuals = []
         keys = _split(key, self.layers)
@@ -48,7 +49,7 @@ class Serial(Layer):
             residuals.append(r)
         return x, tuple(residuals)
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         readings = []
         for i in reversed(range(len(self.layers))):
             with located(f"[{i}]", self.layers[i]):
@@ -56,7 +57,7 @@ class Serial(Layer):
             readings.append(reading)
         return dy, tuple(reversed(readings))
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         tangents = []
         for i, layer in enumerate(self.layers):
             with located(f"[{i}]", layer):
@@ -65,8 +66,8 @@ class Serial(Layer):
         return vx, tuple(tangents)
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         readings = []
         stack = list(zip(self.layers, params, residuals, tangents, strict=True))
         for i, (layer, p, r, t) in reversed(list(enumerate(stack))):
@@ -75,10 +76,10 @@ class Serial(Layer):
             readings.append(reading)
         return dy, rdy, tuple(reversed(readings))
 
-    def observe(self, residuals: Any) -> tuple[Any, ...]:
+    def observe(self, residuals: Tree) -> tuple[Any, ...]:
         return tuple(a.observe(r) for a, r in zip(self.layers, residuals, strict=True))
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         layers, params = _freeze(self.layers, params, statistics)
         return Serial(layers), params
 
@@ -101,10 +102,10 @@ class Skip(Layer):
     def __post_init__(self) -> None:
         check_layers("Skip", (self.branch,))
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         return self.branch.init(key, x)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.branch.forward(params, x, key)
         if y.shape != x.shape:
             raise ValueError(
@@ -113,24 +114,24 @@ class Skip(Layer):
             )
         return x + y, residuals
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         dx, readings = self.branch.backward(params, residuals, dy, read)
         return dy + dx, readings
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         vy, tangents = self.branch.push(params, residuals, vparams, vx)
         return added(vx, vy), tangents
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         dx, rdx, readings = self.branch.bend(params, residuals, tangents, dy, rdy, read)
         return dy + dx, rdy + rdx, readings
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         return self.branch.observe(residuals)
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         branch, params = self.branch.freeze(params, statistics)
         return Skip(branch), params
 
@@ -154,14 +155,14 @@ class Parallel(Layer):
         if self.merge not in ("sum", "concat"):
             raise ValueError(f"Parallel: expected merge 'sum' or 'concat', got {self.merge!r}")
 
-    def init(self, key: Any, x: Any) -> tuple[Any, ...]:
+    def init(self, key: Key, x: Tree) -> tuple[Any, ...]:
         params = []
         for i, (layer, k) in enumerate(zip(self.layers, _split(key, self.layers), strict=True)):
             with located(f"[{i}]", layer):
                 params.append(layer.init(k, x))
         return tuple(params)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_entries(self, params, len(self.layers))
         ys, residuals = [], []
         keys = _split(key, self.layers)
@@ -180,7 +181,7 @@ class Parallel(Layer):
             alike = "equal shapes" if self.merge == "sum" else "shapes equal but for the last axis"
             raise ValueError(f"{self!r}: expected outputs of {alike} to {self.merge}, got {shapes}")
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         dx, readings, start = None, [], 0
         for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
             part, stop = dy, start + shape.dims[-1]
@@ -192,7 +193,7 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, tuple(readings)
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         vys, tangents = [], []
         for i, (layer, (r, _)) in enumerate(zip(self.layers, residuals, strict=True)):
             with located(f"[{i}]", layer):
@@ -207,8 +208,8 @@ class Parallel(Layer):
         return reduce(added, vys), tuple(tangents)
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         dx, rdx, readings, start = None, None, [], 0
         for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
             part, rpart, stop = dy, rdy, start + shape.dims[-1]
@@ -220,19 +221,19 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, rdx, tuple(readings)
 
-    def observe(self, residuals: Any) -> tuple[Any, ...]:
+    def observe(self, residuals: Tree) -> tuple[Any, ...]:
         return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         layers, params = _freeze(self.layers, params, statistics)
         return Parallel(layers, self.merge), params
 
 
-def _split(key: Any, layers: tuple[Layer, ...]) -> list[Any]:
+def _split(key: Key, layers: tuple[Layer, ...]) -> list[Any]:
     return [None] * len(layers) if key is None else draws.split(key, len(layers))
 
 
-def _freeze(layers: tuple[Layer, ...], params: Any, statistics: Any) -> Any:
+def _freeze(layers: tuple[Layer, ...], params: Params, statistics: Tree) -> Any:
     """(layers, params), both tuples, each layer frozen with its own statistics."""
     frozen = []
     for i, layer in enumerate(layers):

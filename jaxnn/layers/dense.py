@@ -1,12 +1,11 @@
 """The dense layer."""
 
-from typing import Any
-
 import jaxnn.fast.draws as draws
 from jaxnn.core.factors import Outer, Sum, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
+from jaxnn.core.types import Key, Tree
 from jaxnn.core.values import check_count
 from jaxnn.initializers import Initializer, glorot, zeros
 
@@ -39,7 +38,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         check_count(self, "n_out")
 
-    def init(self, key: Any, x: Any) -> Affine:
+    def init(self, key: Key, x: Tree) -> Affine:
         check_features(self, x)
         key_w, key_b = draws.split(require_key(self, key, "init(key, x)"))
         dtype = float_dtype(x)
@@ -47,28 +46,28 @@ class Dense(Layer):
         b = self.b_init(key_b, (self.n_out,), dtype) if self.bias else None
         return Affine(w, b)
 
-    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Affine, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, Affine)
         check_features(self, x)
         check_weight(self, params.w, x)
         y = x @ params.w
         return (y + params.b if self.bias else y), x
 
-    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Affine, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x = residuals
         dx = dy @ params.w.T
         dw = read(Outer(x, dy))
         db = read(Sum(dy)) if self.bias else None
         return dx, Affine(dw, db)
 
-    def push(self, params: Affine, residuals: Any, vparams: Affine, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Affine, residuals: Tree, vparams: Affine, vx: Tree) -> tuple[Tree, Tree]:
         x = residuals
         vy = x @ vparams.w if vx is None else x @ vparams.w + vx @ params.w
         return (vy + vparams.b if self.bias else vy), (vparams.w, vx)
 
     def bend(
-        self, params: Affine, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Affine, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         x, (vw, vx) = residuals, tangents
         dx, rdx = dy @ params.w.T, rdy @ params.w.T + dy @ vw.T
         rdw = Outer(x, rdy) if vx is None else Tied((Outer(x, rdy), Outer(vx, dy)))

@@ -16,6 +16,7 @@ from jaxnn.core.factors import Masked
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.refusals import check_floating, check_record, require_key
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.core.values import check_number
 from jaxnn.layers.activations import linear
 from jaxnn.layers.dense import Dense
@@ -49,21 +50,21 @@ class Dropout(Layer):
     def __post_init__(self) -> None:
         _check(self, per=("example", "batch"))
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         shape = x.shape if self.per == "example" else x.shape[-1:]
         m = draw_mask(require_key(self, key), self.drop_rate, shape, self.draw)
         return jnp.where(m, x * _gain(self), 0), m
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         m = residuals
         return jnp.where(m, dy * _gain(self), 0), ()
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         m = residuals
         return (None if vx is None else jnp.where(m, vx * _gain(self), 0)), None
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Layer, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Layer, Any]:
         return linear(1 - self.drop_rate) if self.rescale == "inference" else linear, ()
 
 
@@ -86,41 +87,41 @@ class DropConnect(Dense):
         super().__post_init__()
         _check(self)
 
-    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Affine, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, Affine)
         m = draw_mask(require_key(self, key), self.drop_rate, params.w.shape, self.draw)
         y, x = super().forward(self._masked(params, m), x)
         return y, (x, m)
 
-    def backward(self, params: Affine, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Affine, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x, m = residuals
         gain = _gain(self) * m.astype(dy.dtype)
         dx, (dw, db) = super().backward(self._masked(params, m), x, dy, lambda factor: factor)
         return dx, Affine(read(Masked(dw, gain)), read(db) if self.bias else None)
 
-    def push(self, params: Affine, residuals: Any, vparams: Affine, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Affine, residuals: Tree, vparams: Affine, vx: Tree) -> tuple[Tree, Tree]:
         x, m = residuals
         return super().push(self._masked(params, m), x, self._masked(vparams, m), vx)
 
     def bend(
-        self, params: Affine, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Affine, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         x, m = residuals
         gain = _gain(self) * m.astype(dy.dtype)
         masked = self._masked(params, m)
         dx, rdx, (dw, db) = super().bend(masked, x, tangents, dy, rdy, lambda factor: factor)
         return dx, rdx, Affine(read(Masked(dw, gain)), read(db) if self.bias else None)
 
-    def _masked(self, params: Affine, m: Any) -> Affine:
+    def _masked(self, params: Affine, m: Array) -> Affine:
         return params._replace(w=jnp.where(m, params.w * _gain(self), 0))
 
-    def freeze(self, params: Affine, statistics: Any) -> tuple[Layer, Any]:
+    def freeze(self, params: Affine, statistics: Tree) -> tuple[Layer, Any]:
         kept = 1 - self.drop_rate if self.rescale == "inference" else 1.0
         dense = Dense(self.n_out, self.w_init, self.b_init, self.bias)
         return dense, params._replace(w=kept * params.w)
 
 
-def draw_mask(key: Any, drop_rate: float, shape: tuple[int, ...], draw: Draw) -> Any:
+def draw_mask(key: Key, drop_rate: float, shape: tuple[int, ...], draw: Draw) -> Any:
     """A mask, False where dropped: if "exact", round(drop_rate n) times in each row of n, else with
     exactly that probability, all but independently."""
     if draw == "bernoulli":
@@ -129,7 +130,7 @@ def draw_mask(key: Any, drop_rate: float, shape: tuple[int, ...], draw: Draw) ->
     return order >= round(drop_rate * shape[-1])
 
 
-def _kept(key: Any, rate: float, shape: tuple[int, ...]) -> Any:
+def _kept(key: Key, rate: float, shape: tuple[int, ...]) -> Any:
     """Entries that are each True with probability `rate`. Random bits are nearly all that a mask
     costs, and four bytes an entry, as `jax.random.bernoulli` takes them, are more than it needs.
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, ClassVar, Self
 
 from jaxnn.core.layer import Layer, Read
+from jaxnn.core.types import Params, Tree
 from jaxnn.core.values import check_number
 
 
@@ -40,7 +41,7 @@ class Activation(Layer):
         ]
         return f"{self.name}({changed[0]})" if changed else self.name
 
-    def second(self, residuals: Any) -> Any:
+    def second(self, residuals: Tree) -> Any:
         """phi'', shaped like x."""
         raise TypeError(
             f"{self!r}: expected an activation with `second`, got one without; write "
@@ -48,14 +49,14 @@ class Activation(Layer):
             "or take gnvp, the product with the Gauss-Newton matrix, which does not need it"
         )
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         if vx is None:
             return None, None
         return self.backward(params, residuals, vx, lambda factor: factor)[0], vx
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         vx = tangents
         dx, _ = self.backward(params, residuals, dy, read)
         rdx, _ = self.backward(params, residuals, rdy, read)

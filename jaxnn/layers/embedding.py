@@ -1,7 +1,5 @@
 """Layers that read integers: words, classes, categories."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
@@ -10,6 +8,7 @@ from jaxnn.core.factors import Rows
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Table
 from jaxnn.core.refusals import check_record, require_key
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import check_count
 from jaxnn.initializers import Initializer, normal
 
@@ -37,27 +36,27 @@ class Embedding(Layer):
         check_count(self, "n")
         check_count(self, "width")
 
-    def init(self, key: Any, x: Any) -> Table:
+    def init(self, key: Key, x: Tree) -> Table:
         key = require_key(self, key, "init(key, x)")
         dtype = canonicalize_dtype(self.dtype or float)
         return Table(self.init_rows(key, (self.n, self.width), dtype))
 
-    def forward(self, params: Table, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Table, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, Table)
         check_integers(self, x)
         rows = params.rows.at[x]
         return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False), x
 
-    def backward(self, params: Table, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Table, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x = residuals
         return None, Table(read(Rows(x, dy, n=self.n)))
 
-    def push(self, params: Table, residuals: Any, vparams: Table, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Table, residuals: Tree, vparams: Table, vx: Tree) -> tuple[Tree, Tree]:
         return self.forward(vparams, residuals)[0], None  # y is linear in rows
 
     def bend(
-        self, params: Table, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Table, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         return None, None, self.backward(params, residuals, rdy, read)[1]
 
 
@@ -75,15 +74,15 @@ class OneHot(Layer):
     def __post_init__(self) -> None:
         check_count(self, "n")
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_integers(self, x)
         return jax.nn.one_hot(x, self.n, dtype=canonicalize_dtype(self.dtype or float)), ()
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return None, ()
 
 
-def check_integers(layer: Layer, x: Any) -> None:
+def check_integers(layer: Layer, x: Tree) -> None:
     """Refuse an x that is not of integers."""
     if not jnp.issubdtype(x.dtype, jnp.integer):
         raise TypeError(

@@ -8,6 +8,7 @@ from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
 from jaxnn.core.refusals import float_dtype
+from jaxnn.core.types import Array, Dtype, Key, Params, Tree
 from jaxnn.core.values import Static
 
 _DTYPES = ("bfloat16", "float32", "float64")
@@ -48,29 +49,29 @@ class MixedPrecision(Layer):
                 + (_NO_FLOAT16 if self.dtype == "float16" else "; give its name")
             )
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         return self.layer.init(key, x)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self._inside().forward(self._down(params), self._down(x), key)
         return y.astype(_outside(params, x)), (residuals, _Dtype(x.dtype))
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
         dx, readings = self._inside().backward(
             self._down(params), residuals, self._down(dy), lambda f: read(_cast(f, dy.dtype))
         )
         return _cast(dx, of_x.dtype), readings
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
         down, vparams, vx = map(self._down, (params, vparams, vx))
         vy, tangents = self._inside().push(down, residuals, vparams, vx)
         return _cast(vy, _outside(params, of_x)), tangents
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
         residuals, of_x = residuals
         down, rdown = self._down(dy), self._down(rdy)
         dx, rdx, readings = self._inside().bend(
@@ -78,14 +79,14 @@ class MixedPrecision(Layer):
         )
         return _cast(dx, of_x.dtype), _cast(rdx, of_x.dtype), readings
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         layer, params = self.layer.freeze(params, statistics)
         return self.replace(layer=layer), params
 
-    def _down(self, tree: Any) -> Any:
+    def _down(self, tree: Tree) -> Any:
         return _cast(tree, canonicalize_dtype(self.dtype))
 
     def _inside(self) -> Layer:
@@ -109,18 +110,18 @@ class _Dtype(Static):
     dtype: Any
 
 
-def _cast(tree: Any, dtype: Any) -> Any:
+def _cast(tree: Tree, dtype: Dtype) -> Any:
     """The tree with its floating-point arrays of that dtype, unless that is one of integers."""
     if not jnp.issubdtype(dtype, jnp.floating):
         return tree
 
-    def cast(leaf: Any) -> Any:
+    def cast(leaf: Array) -> Any:
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
     return jax.tree.map(cast, tree)
 
 
-def _outside(params: Any, x: Any) -> Any:
+def _outside(params: Params, x: Tree) -> Any:
     """The dtype of outputs: that of the parameters, else that of x, else JAX's default float."""
     floating = (p for p in jax.tree.leaves(params) if jnp.issubdtype(p.dtype, jnp.floating))
     return float_dtype(next(floating, x))

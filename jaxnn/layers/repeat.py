@@ -12,6 +12,7 @@ from jaxnn.core.factors import Factor, Stacked
 from jaxnn.core.layer import Layer, Read, check_layers
 from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.trees import over
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, check_count, static
 
 
@@ -44,7 +45,7 @@ class Repeat(Layer):
         check_layers("Repeat", (self.layer,))
         check_count(self, "n")
 
-    def init(self, key: Any, x: Any) -> Any:
+    def init(self, key: Key, x: Tree) -> Params:
         check_floating(self, x)
         if key is not None and not is_concrete(key):
             return lax.map(lambda k: self.layer.init(k, x), self._split(key))
@@ -52,11 +53,11 @@ class Repeat(Layer):
         params = [self.layer.init(k, x) for k in keys]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
         self._check_params(params)
 
-        def step(x: Any, layer: Any) -> tuple[Any, Any]:
+        def step(x: Tree, layer: Any) -> tuple[Any, Any]:
             p, k = layer
             y, residuals = self.layer.forward(p, x, k)
             self._check_output(x, y)
@@ -66,16 +67,16 @@ class Repeat(Layer):
         y, (xs, rest) = lax.scan(step, x, (params, self._split(key)), length=self.n)
         return y, (xs, None if xs is None else y, rest)
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        def back(layer: Any, residuals: Any, dy: Any) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
+        def back(layer: Any, residuals: Tree, dy: Tree) -> tuple[Any, Any]:
             return self.layer.backward(layer[0], residuals, dy, _kept)
 
         return self._down(back, (params,), residuals, dy, read)
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         layers = params, self._each(residuals), vparams
 
-        def step(vx: Any, layer: Any) -> tuple[Any, Any]:
+        def step(vx: Tree, layer: Any) -> tuple[Any, Any]:
             p, r, vp = layer
             return self.layer.push(p, r, vp, vx)
 
@@ -86,9 +87,9 @@ class Repeat(Layer):
         return lax.scan(step, vx, layers, length=self.n)
 
     def bend(
-        self, params: Any, residuals: Any, tangents: Any, dy: Any, rdy: Any, read: Read
-    ) -> tuple[Any, Any, Any]:
-        def back(layer: Any, residuals: Any, errors: Any) -> tuple[Any, Any]:
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
+        def back(layer: Any, residuals: Tree, errors: Tree) -> tuple[Any, Any]:
             (p, t), (dy, rdy) = layer, errors
             dx, rdx, factors = self.layer.bend(p, residuals, t, dy, rdy, _kept)
             return (dx, rdx), factors
@@ -97,13 +98,13 @@ class Repeat(Layer):
         return dx, rdx, readings
 
     def _down(
-        self, back: Callable[..., Any], layers: Any, residuals: Any, errors: Any, read: Read
+        self, back: Callable[..., Any], layers: Any, residuals: Tree, errors: Tree, read: Read
     ) -> tuple[Any, Any]:
         """(errors, factors) = back(layer, residuals, errors) from the last layer to the first, and
         the readings of the factors of all."""
         xs, y, rest = residuals
 
-        def step(carry: Any, layer: Any) -> tuple[Any, Any]:
+        def step(carry: Tree, layer: Any) -> tuple[Any, Any]:
             errors, y = carry
             _, x, rest = layer
             errors, factors = back(layer[0], rest.whole((x, y)), errors)
@@ -117,28 +118,28 @@ class Repeat(Layer):
 
         return errors, over(Factor, reading, found.whole(jax.tree.leaves(layers)))
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         return jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
 
-    def freeze(self, params: Any, statistics: Any) -> tuple[Any, Any]:
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         freeze = jax.vmap(self.layer.freeze, axis_size=self.n)
         layer, params = freeze(params, statistics)
         return Repeat(layer, self.n), params
 
-    def first(self, params: Any, x: Any, key: Any) -> tuple[Any, Any, Any]:
+    def first(self, params: Params, x: Tree, key: Key) -> tuple[Any, Any, Any]:
         """The arguments with which `forward` calls the first layer."""
         p, k = jax.tree.map(lambda leaf: leaf[0], (params, self._split(key)))
         return p, x, k
 
-    def _split(self, key: Any) -> Any:
+    def _split(self, key: Key) -> Any:
         return None if key is None else jax.random.split(key, self.n)
 
-    def _each(self, residuals: Any) -> Any:
+    def _each(self, residuals: Tree) -> Any:
         """The residuals of the layer, with a first axis of n."""
         xs, y, rest = residuals
         return rest.whole((xs, None if xs is None else jnp.concatenate([xs[1:], y[None]])))
 
-    def _check_params(self, params: Any) -> None:
+    def _check_params(self, params: Params) -> None:
         for path, leaf in jax.tree_util.tree_leaves_with_path(params):
             if leaf.shape[:1] != (self.n,):
                 raise ValueError(
@@ -147,7 +148,7 @@ class Repeat(Layer):
                     "them from init of this very network"
                 )
 
-    def _check_output(self, x: Any, y: Any) -> None:
+    def _check_output(self, x: Tree, y: Tree) -> None:
         if (y.shape, y.dtype) != (x.shape, x.dtype):
             raise ValueError(
                 f"{self!r}: expected a layer that keeps shape and dtype of x, {x.shape} "
@@ -174,7 +175,7 @@ class _Rest(Pytree):
         return self.structure.unflatten(arrays[place] for place in self.places)
 
 
-def _without(tree: Any, known: Sequence[Any]) -> _Rest:
+def _without(tree: Tree, known: Sequence[Any]) -> _Rest:
     """The tree without these very arrays, and with those that it holds twice only once."""
     leaves, structure = jax.tree.flatten(tree)
     arrays = list(known)

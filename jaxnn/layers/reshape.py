@@ -1,12 +1,12 @@
 """Layers that change shape or type and have nothing to learn."""
 
 import math
-from typing import Any
 
 import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, Shape
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import check_number
 
 
@@ -19,15 +19,15 @@ class Flatten(Layer):
 
     curved = False
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         if x.ndim < 1:
             raise ValueError(f"{self!r}: expected x (batch, ...), got a scalar; add a batch axis")
         return x.reshape(x.shape[0], math.prod(x.shape[1:])), Shape(x.shape)
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return dy.reshape(residuals.dims), ()
 
-    def push(self, params: Any, residuals: Any, vparams: Any, vx: Any) -> tuple[Any, Any]:
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         return (None if vx is None else self.forward(params, vx)[0]), None
 
 
@@ -48,7 +48,7 @@ class Pixels(Layer):
     def __post_init__(self) -> None:
         check_number(self, "top", 0.0, open_low=True)
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(
                 f"{self!r}: expected x of bytes or other integers, got {x.dtype}; "
@@ -56,5 +56,5 @@ class Pixels(Layer):
             )
         return x.astype(canonicalize_dtype(self.dtype or float)) / self.top, ()
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return None, ()

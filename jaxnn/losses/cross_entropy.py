@@ -5,13 +5,11 @@ precision when an example is classified almost surely. There `jax.grad` of the u
 less accurate side: in float32 it returns exactly 0 once p_y > 1 - 4e-7.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
+from jaxnn.core.types import Array, Dtype, Tree
 from jaxnn.core.values import check_number
 from jaxnn.losses.loss import Loss, check_alike
 
@@ -50,7 +48,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
                 f"one for each class, got {given!r}"
             )
 
-    def __call__(self, outputs: Any, y: Any) -> tuple[Array, Array]:
+    def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         z = outputs
         if not jnp.issubdtype(y.dtype, jnp.integer):
             check_alike(self, z, y)
@@ -67,11 +65,11 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         kept = y != self.ignore_index
         return jnp.where(kept, values, 0), jnp.where(kept[..., None], deltas, 0)
 
-    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+    def bend(self, outputs: Array, y: Tree, v: Tree) -> Array:
         p = jax.nn.softmax(outputs)
         return p * (v - (p * v).sum(-1, keepdims=True))
 
-    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+    def root(self, outputs: Array, y: Tree, u: Array) -> Array:
         p = jax.nn.softmax(outputs)
         r = jnp.sqrt(p) * u
         return r - p * r.sum(-1, keepdims=True)
@@ -80,7 +78,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         s = self.smoothing
         return (1 - s) * q + s / q.shape[-1] if s else q
 
-    def weights(self, y: Any, dtype: Any) -> Array | None:
+    def weights(self, y: Tree, dtype: Dtype) -> Array | None:
         hard = jnp.issubdtype(y.dtype, jnp.integer)
         y = y.astype(jnp.int32 if hard else dtype)
         own = None
@@ -92,7 +90,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
             own = jnp.where(y != self.ignore_index, own, 0)
         return own
 
-    def check_targets(self, y: Any, n_outputs: int) -> None:
+    def check_targets(self, y: Tree, n_outputs: int) -> None:
         if self.class_weights is not None and len(self.class_weights) != n_outputs:
             raise ValueError(
                 f"{self!r}: expected {n_outputs} class_weights, one for each output, "
@@ -190,7 +188,7 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
         super().__post_init__()
         check_number(self, "positive_weight", 0.0, open_low=True)
 
-    def __call__(self, outputs: Any, y: Any) -> tuple[Array, Array]:
+    def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         z = outputs
         check_alike(self, z, y)
         t, w = y.astype(z.dtype), self.positive_weight
@@ -200,17 +198,17 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
         deltas = (1 - t) * jnp.where(above, 1, u) - w * t * jnp.where(above, u, 1)
         return values.sum(-1), deltas / (1 + u)
 
-    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+    def bend(self, outputs: Array, y: Tree, v: Tree) -> Array:
         return self._curvature(outputs, y) * v
 
-    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+    def root(self, outputs: Array, y: Tree, u: Array) -> Array:
         return jnp.sqrt(self._curvature(outputs, y)) * u
 
-    def _curvature(self, z: Any, y: Any) -> Array:
+    def _curvature(self, z: Array, y: Tree) -> Array:
         t, w = y.astype(z.dtype), self.positive_weight
         return (1 - t + w * t) * jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
 
-    def check_targets(self, y: Any, n_outputs: int) -> None:
+    def check_targets(self, y: Tree, n_outputs: int) -> None:
         if y.size and not (y.min() >= 0 and y.max() <= 1):
             raise ValueError(
                 f"{self!r}: expected targets in [0, 1], got values from {y.min():g} to "

@@ -20,8 +20,8 @@ import math
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
-from jax import Array
 
+from jaxnn.core.types import Array, Dtype, Tree
 from jaxnn.core.values import Static
 
 
@@ -49,23 +49,23 @@ class Loss(Static):
         ]
         return f"{self.name}.replace({', '.join(changed)})" if changed else self.name
 
-    def __call__(self, outputs: Any, y: Any) -> tuple[Array, Array]:
+    def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         """(values, deltas) of every example."""
         raise NotImplementedError(f"write {type(self).__name__}.__call__(self, outputs, y)")
 
-    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+    def bend(self, outputs: Array, y: Tree, v: Tree) -> Array:
         """H v, which is the tangent of deltas where outputs move along v."""
         raise _without(self, "bend", "v")
 
-    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+    def root(self, outputs: Array, y: Tree, u: Array) -> Array:
         """S u with S S^T = H, shaped like outputs; u has the n entries of an output."""
         raise _without(self, "root", "u")
 
-    def weights(self, y: Any, dtype: Any) -> Array | None:
+    def weights(self, y: Tree, dtype: Dtype) -> Array | None:
         """(*batch,) weights that the loss itself gives the examples; None if all count alike."""
         del y, dtype
 
-    def check_targets(self, y: Any, n_outputs: int) -> None:
+    def check_targets(self, y: Tree, n_outputs: int) -> None:
         """Refuse target values, known here as numpy, that mean nothing for so many outputs."""
         del y, n_outputs
 
@@ -77,7 +77,7 @@ def _without(loss: Loss, method: str, vector: str) -> TypeError:
     )
 
 
-def check_alike(loss: Loss, outputs: Any, y: Any) -> None:
+def check_alike(loss: Loss, outputs: Array, y: Tree) -> None:
     """Refuse targets that are not shaped like the outputs: they would broadcast silently."""
     if jnp.shape(outputs) != jnp.shape(y):
         hint = ""
@@ -99,15 +99,15 @@ class HalfSquare(Loss, name="half_square"):
     Raises ValueError for unequal shapes. Source: Rumelhart, Hinton and Williams 1986, eq. 3.
     """
 
-    def __call__(self, outputs: Any, y: Any) -> tuple[Array, Array]:
+    def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         check_alike(self, outputs, y)
         deltas = outputs - y.astype(outputs.dtype)
         return 0.5 * (deltas * deltas).sum(-1), deltas
 
-    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+    def bend(self, outputs: Array, y: Tree, v: Tree) -> Array:
         return v
 
-    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+    def root(self, outputs: Array, y: Tree, u: Array) -> Array:
         return u
 
 
@@ -117,15 +117,15 @@ class SumSquare(Loss, name="sum_square"):
     With reduction "sum" it is the residual sum of squares. Raises ValueError for unequal shapes.
     """
 
-    def __call__(self, outputs: Any, y: Any) -> tuple[Array, Array]:
+    def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         check_alike(self, outputs, y)
         errors = outputs - y.astype(outputs.dtype)
         return (errors * errors).sum(-1), 2 * errors
 
-    def bend(self, outputs: Any, y: Any, v: Any) -> Array:
+    def bend(self, outputs: Array, y: Tree, v: Tree) -> Array:
         return 2 * v
 
-    def root(self, outputs: Any, y: Any, u: Any) -> Array:
+    def root(self, outputs: Array, y: Tree, u: Array) -> Array:
         return math.sqrt(2) * u
 
 

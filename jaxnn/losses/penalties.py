@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.parameters import weights
+from jaxnn.core.types import Number, Params
 from jaxnn.core.values import Pytree, check_number, static
 
 Selection = Callable[[tuple[Any, ...]], bool]
@@ -34,7 +35,7 @@ class Penalty(Pytree):
         check_number(self, "l1", 0.0)
         check_number(self, "l2", 0.0)
 
-    def __call__(self, params: Any) -> tuple[Any, Any]:
+    def __call__(self, params: Params) -> tuple[Any, Any]:
         leaves, structure = tree_flatten_with_path(params)
         if not any(self.on(path) for path, _ in leaves):
             raise ValueError(
@@ -53,12 +54,12 @@ class Penalty(Pytree):
         return value, structure.unflatten(grads)
 
 
-def l1(strength: Any, on: Selection = weights) -> Penalty:
+def l1(strength: Number, on: Selection = weights) -> Penalty:
     """strength * sum |w|: pulls small weights to zero (lasso). Source: Tibshirani 1996."""
     return Penalty(l1=strength, on=on)
 
 
-def l2(strength: Any, on: Selection = weights) -> Penalty:
+def l2(strength: Number, on: Selection = weights) -> Penalty:
     """strength/2 * sum w^2: gradient strength * w (ridge, weight decay under plain SGD).
 
     Nielsen 2015, eq. 87, writes lambda/(2n) sum w^2: that is strength = lambda/n.
@@ -66,6 +67,6 @@ def l2(strength: Any, on: Selection = weights) -> Penalty:
     return Penalty(l2=strength, on=on)
 
 
-def elastic(l1: Any, l2: Any, on: Selection = weights) -> Penalty:
+def elastic(l1: Number, l2: Number, on: Selection = weights) -> Penalty:
     """l1 * sum |w| + l2/2 * sum w^2. Source: Zou and Hastie 2005, eq. 3, up to their factor 1/2."""
     return Penalty(l1=l1, l2=l2, on=on)

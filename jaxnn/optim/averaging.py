@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.trees import wide_dtype
+from jaxnn.core.types import Array, Number, Params, Tree
 from jaxnn.core.values import Pytree, check_number
 from jaxnn.optim.transforms import Transformation, apply_updates
 
@@ -42,18 +43,18 @@ class Averaged(Pytree):
     def __post_init__(self) -> None:
         check_number(self, "decay", 0.0, 1.0)
 
-    def init(self, params: Any) -> Average:
+    def init(self, params: Params) -> Average:
         """State before the first update: the average is a copy of the parameters."""
         # a copy, because one array cannot be donated as two
         copy = jax.tree.map(lambda p: jnp.array(p, wide_dtype(p), copy=True), params)
         return Average(self.optimizer.init(params), jnp.zeros((), jnp.int32), copy)
 
-    def update(self, grads: Any, state: Average, params: Any) -> tuple[Any, Average]:
+    def update(self, grads: Params, state: Average, params: Params) -> tuple[Any, Average]:
         """(updates, state), the updates of the optimizer."""
         updates, kept = self.optimizer.update(grads, state.optimizer, params)
         step = state.step + 1
 
-        def mix(average: Any, p: Any) -> Any:
+        def mix(average: Tree, p: Array) -> Any:
             part = _part(jnp.asarray(self.decay, average.dtype), step.astype(average.dtype))
             return average + part * (p.astype(average.dtype) - average)
 
@@ -61,13 +62,13 @@ class Averaged(Pytree):
         return updates, Average(kept, step, moved)
 
 
-def _part(decay: Any, t: Any) -> Any:
+def _part(decay: Number, t: Array) -> Any:
     """The weight of the newest of t terms, (1 - decay) / (1 - decay^t); 1/t for decay 1."""
     below = jnp.where(decay < 1, decay, 0)  # the branch not taken would divide 0 by 0
     return jnp.where(decay < 1, (1 - below) / (1 - below**t), 1 / t)
 
 
-def averaged(state: Any) -> Any:
+def averaged(state: Tree) -> Any:
     """The averaged parameters of a `State` whose optimizer is or has an `Averaged` in it.
 
     Structure, shapes and dtypes are those of `state.params`, and so are the values before the first

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.core.values import Pytree, check_count, check_number, static
 from jaxnn.curvature.kronecker_factors import Kronecker, Shared, root_factors
 from jaxnn.curvature.roots import check_unmixed, n_columns, random_signs, root_column, unit
@@ -77,7 +78,7 @@ class KFACState(NamedTuple):
     optimizer: Any
 
 
-def kfac_start(net: Layer, kfac: KFAC, key: Any, x: Any) -> State:
+def kfac_start(net: Layer, kfac: KFAC, key: Key, x: Tree) -> State:
     """The state before the first step, as `start` makes it. Of x only shape and dtype are used.
 
     Raises ValueError for a network that mixes examples, or has no affine map.
@@ -85,7 +86,7 @@ def kfac_start(net: Layer, kfac: KFAC, key: Any, x: Any) -> State:
     check_unmixed("kfac_start", net)
     params, reading = net.init(key, x), Kronecker(kfac.shared)
 
-    def kept(params: Any, x: Any, key: Any) -> Any:
+    def kept(params: Params, x: Tree, key: Key) -> Any:
         outputs, residuals = net.forward(params, x, key)
         _, found = net.backward(params, residuals, outputs, reading)
         factors = reading.answer(found)
@@ -108,11 +109,11 @@ def kfac_step(
     loss: Loss,
     kfac: KFAC,
     state: State,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
     penalty: Any = None,
 ) -> tuple[State, Any]:
     """One update from one mini-batch: the new state and the objective before the update.
@@ -165,14 +166,16 @@ def _step(batch: _Batch, kfac: KFAC, state: State, penalty: Any) -> tuple[State,
     return State(apply_updates(params, updates), kept, state.statistics), value
 
 
-def _fisher(batch: _Batch, kfac: KFAC, params: Any, swept: Any, errors: Any, signs: Any) -> Any:
+def _fisher(
+    batch: _Batch, kfac: KFAC, params: Params, swept: Any, errors: Tree, signs: ArrayLike
+) -> Any:
     """The factors of this mini-batch, from the outputs and residuals of its forward sweep."""
     (outputs, residuals), (deltas, c), reading = swept, errors, Kronecker(kfac.shared)
 
-    def read(dy: Any, c: Any) -> Any:
+    def read(dy: Tree, c: ArrayLike) -> Any:
         return batch.net.backward(params, residuals, dy, lambda factor: reading.of(factor, c))[1]
 
-    def pull(v: Any, c: Any) -> Any:
+    def pull(v: Tree, c: ArrayLike) -> Any:
         u = unit(v, outputs) if kfac.fisher == "exact" else random_signs(signs, outputs)
         return read(root_column(batch.loss, outputs, batch.y, batch.weights, u), c)
 
@@ -181,10 +184,10 @@ def _fisher(batch: _Batch, kfac: KFAC, params: Any, swept: Any, errors: Any, sig
     return root_factors(pull, c, n_columns(outputs) if kfac.fisher == "exact" else 1)
 
 
-def _averaged(kfac: KFAC, kept: KFACState, new: Any) -> Any:
+def _averaged(kfac: KFAC, kept: KFACState, new: Tree) -> Any:
     """decay * old + (1 - decay) * new for inputs and errors alike; the k-th weighs 1/k or more."""
 
-    def mix(old: Any, new: Any) -> Any:
+    def mix(old: Tree, new: Tree) -> Any:
         least = 1 / (kept.step // kfac.every + 1).astype(old.dtype)
         part = jnp.maximum(least, 1 - jnp.asarray(kfac.decay, old.dtype))
         return old + part * (new - old)

@@ -18,6 +18,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 
 from jaxnn.core.parameters import Affine
 from jaxnn.core.trees import wide_dtype
+from jaxnn.core.types import Array, ArrayLike, Number, Params, Tree
 from jaxnn.curvature.kronecker_factors import KroneckerFactors
 
 Inverse = Literal["exact", "factored"]
@@ -30,7 +31,7 @@ class Spectra(NamedTuple):
     errors: Any
     damping: Any
 
-    def times(self, m: Any) -> Any:
+    def times(self, m: Array) -> Any:
         """The exact inverse times m."""
         (l_a, u_a), (l_g, u_g) = self.inputs, self.errors
         turned = _product(u_a.T, m, u_g)
@@ -43,12 +44,12 @@ class Inverses(NamedTuple):
     inputs: Any
     errors: Any
 
-    def times(self, m: Any) -> Any:
+    def times(self, m: Array) -> Any:
         """The factored inverse times m."""
         return _product(self.inputs, m, self.errors)
 
 
-def inverted(factors: Any, params: Any, damping: Any, inverse: Inverse) -> Any:
+def inverted(factors: Tree, params: Params, damping: Number, inverse: Inverse) -> Any:
     """`Spectra` or `Inverses` in the place of every affine map, None for other parameters.
 
     `factors` is a tree of `KroneckerFactors`, as a reading leaves it. An `Affine` is one map of
@@ -60,7 +61,7 @@ def inverted(factors: Any, params: Any, damping: Any, inverse: Inverse) -> Any:
     return structure.unflatten([_invert(f, record, damping, inverse) for f, record in places])
 
 
-def preconditioned(inverses: Any, grads: Any) -> Any:
+def preconditioned(inverses: Tree, grads: Params) -> Any:
     """The gradient of every affine map times its inverse; other gradients as they are."""
     leaves, structure = jax.tree.flatten(inverses, is_leaf=_is_place)
     records = structure.flatten_up_to(grads)
@@ -75,7 +76,7 @@ def _is_place(node: Any) -> bool:
     return node is None or isinstance(node, Affine | KroneckerFactors | Spectra | Inverses)
 
 
-def _invert(factors: Any, record: Any, damping: Any, inverse: Inverse) -> Any:
+def _invert(factors: Tree, record: Any, damping: Number, inverse: Inverse) -> Any:
     with_bias = isinstance(record, Affine) and record.b is not None
     factors = factors.w if isinstance(factors, Affine) else factors
     if factors is None:
@@ -90,24 +91,24 @@ def _invert(factors: Any, record: Any, damping: Any, inverse: Inverse) -> Any:
     return Inverses(_inverse(a, pi * root), _inverse(g, root / pi))
 
 
-def _spectrum(matrix: Any) -> tuple[Any, Any]:
+def _spectrum(matrix: Array) -> tuple[Any, Any]:
     values, vectors = jnp.linalg.eigh(matrix)
     return jnp.maximum(values, 0), vectors
 
 
-def _inverse(matrix: Any, shift: Any) -> Any:
+def _inverse(matrix: Array, shift: Any) -> Any:
     eye = jnp.eye(len(matrix), dtype=matrix.dtype)
     return cho_solve(cho_factor(matrix + shift * eye), eye)
 
 
-def _joined(g: Any) -> Any:
+def _joined(g: Array) -> Any:
     """[dw; db], at least in float32."""
     w, b = g if isinstance(g, Affine) else (g, None)
     rows = w if b is None else jnp.concatenate([w, b[None]])
     return rows.astype(wide_dtype(rows))
 
 
-def _split(rows: Any, like: Any) -> Any:
+def _split(rows: Tree, like: Tree) -> Any:
     if not isinstance(like, Affine):
         return rows.astype(like.dtype)
     if like.b is None:
@@ -115,5 +116,5 @@ def _split(rows: Any, like: Any) -> Any:
     return Affine(rows[:-1].astype(like.w.dtype), rows[-1].astype(like.b.dtype))
 
 
-def _product(a: Any, b: Any, c: Any) -> Any:
+def _product(a: Array, b: ArrayLike, c: ArrayLike) -> Any:
     return jnp.linalg.multi_dot([a, b, c], precision="highest")

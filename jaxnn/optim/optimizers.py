@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import wide_dtype
+from jaxnn.core.types import Array, Params, Path
 from jaxnn.core.values import Pytree, check_number, static
 from jaxnn.schedules import rate_at
 
@@ -39,20 +40,24 @@ class Optimizer(Pytree):
         """How many arrays the rule keeps for each parameter, zero at first."""
         return 0
 
-    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+    def rule(
+        self, g: Array, p: Array, slots: Any, eta: Array, t: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         """The update of one array, to be added to p, and its new slots."""
         raise NotImplementedError(f"write {type(self).__name__}.rule(self, g, p, slots, eta, t)")
 
-    def update_of(self, path: Any, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> Any:
+    def update_of(self, path: Path, g: Array, p: Array, slots: Any, eta: Array, t: Array) -> Any:
         """`rule` for the parameter at `path`, where it depends on what the parameter is."""
         del path
         return self.rule(g, p, slots, eta, t)
 
-    def init(self, params: Any) -> OptimizerState:
+    def init(self, params: Params) -> OptimizerState:
         """State before the first update."""
         return _no_steps(params, self.n_slots())
 
-    def update(self, grads: Any, state: OptimizerState, params: Any) -> tuple[Any, OptimizerState]:
+    def update(
+        self, grads: Params, state: OptimizerState, params: Params
+    ) -> tuple[Any, OptimizerState]:
         """(updates, state): updates are shaped and typed like params, to be added to them.
 
         Raises ValueError where the structures or shapes of grads, params and state differ.
@@ -81,7 +86,7 @@ class Optimizer(Pytree):
 
 
 @partial(jax.jit, static_argnums=1)  # one program for all parameters, instead of one for each
-def _no_steps(params: Any, slots: int) -> OptimizerState:
+def _no_steps(params: Params, slots: int) -> OptimizerState:
     def zeros() -> Any:
         return jax.tree.map(lambda p: jnp.zeros(p.shape, wide_dtype(p)), params)
 
@@ -111,7 +116,9 @@ class SGD(Optimizer):
     def n_slots(self) -> int:
         return 0 if self.momentum is None else 1
 
-    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+    def rule(
+        self, g: Array, p: Array, slots: Any, eta: Array, t: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         if self.momentum is None:
             return -eta * g, ()
         mu = jnp.asarray(self.momentum, g.dtype)
@@ -132,7 +139,9 @@ class AdaGrad(Optimizer):
     def n_slots(self) -> int:
         return 1
 
-    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+    def rule(
+        self, g: Array, p: Array, slots: Any, eta: Array, t: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         s = slots[0] + g * g
         return -eta * g / (jnp.sqrt(s) + jnp.asarray(self.eps, g.dtype)), (s,)
 
@@ -155,7 +164,9 @@ class RMSProp(Optimizer):
     def n_slots(self) -> int:
         return 1
 
-    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+    def rule(
+        self, g: Array, p: Array, slots: Any, eta: Array, t: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         decay, eps = jnp.asarray(self.decay, g.dtype), jnp.asarray(self.eps, g.dtype)
         s = decay * slots[0] + (1 - decay) * g * g
         return -eta * g / (jnp.sqrt(s) + eps), (s,)
@@ -183,7 +194,9 @@ class Adam(Optimizer):
     def n_slots(self) -> int:
         return 2
 
-    def rule(self, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> tuple[Any, tuple[Any, ...]]:
+    def rule(
+        self, g: Array, p: Array, slots: Any, eta: Array, t: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         b1, b2, eps = (jnp.asarray(v, g.dtype) for v in (self.b1, self.b2, self.eps))
         m = b1 * slots[0] + (1 - b1) * g
         s = b2 * slots[1] + (1 - b2) * g * g
@@ -204,7 +217,7 @@ class AdamW(Adam):
         super().__post_init__()
         check_number(self, "weight_decay", 0.0)
 
-    def update_of(self, path: Any, g: Any, p: Any, slots: Any, eta: Any, t: Any) -> Any:
+    def update_of(self, path: Path, g: Array, p: Array, slots: Any, eta: Array, t: Array) -> Any:
         u, slots = self.rule(g, p, slots, eta, t)
         decay = jnp.asarray(self.weight_decay, g.dtype) if weights(path) else 0
         return u - eta * decay * p, slots

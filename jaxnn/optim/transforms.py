@@ -16,6 +16,7 @@ import numpy as np
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import global_norm
+from jaxnn.core.types import Array, Params, Path, Tree
 from jaxnn.core.values import Pytree, Static, check_number
 from jaxnn.schedules import rate_at
 
@@ -23,9 +24,9 @@ from jaxnn.schedules import rate_at
 class Transformation(Protocol):
     """Anything with `init` and `update` as above."""
 
-    def init(self, params: Any) -> Any: ...
+    def init(self, params: Params) -> Params: ...
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]: ...
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]: ...
 
 
 class Chain(Pytree):
@@ -33,10 +34,10 @@ class Chain(Pytree):
 
     transforms: tuple[Any, ...]
 
-    def init(self, params: Any) -> tuple[Any, ...]:
+    def init(self, params: Params) -> tuple[Any, ...]:
         return tuple(transform.init(params) for transform in self.transforms)
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
         states = []
         for transform, s in zip(self.transforms, state, strict=True):
             grads, s = transform.update(grads, s, params)
@@ -55,7 +56,7 @@ class _Clip(Pytree):
     def __post_init__(self) -> None:
         check_number(self, "limit", 0.0, open_low=True)
 
-    def init(self, params: Any) -> tuple[()]:
+    def init(self, params: Params) -> tuple[()]:
         return ()
 
 
@@ -68,7 +69,7 @@ class clip_by_global_norm(_Clip):  # written like a function, because it is used
 
     any_shape = True
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
         norm = global_norm(grads)
         limit = jnp.asarray(self.limit, norm.dtype)
         scale = jnp.where(norm > limit, limit / jnp.where(norm > 0, norm, 1), 1)
@@ -80,8 +81,8 @@ class clip_by_value(_Clip):
 
     any_shape = True
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
-        def clip(g: Any) -> Any:
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
+        def clip(g: Array) -> Any:
             limit = jnp.asarray(self.limit, g.dtype)
             return jnp.clip(g, -limit, limit)
 
@@ -96,10 +97,10 @@ class Foreign(Static):
 
     transformation: Any
 
-    def init(self, params: Any) -> Any:
+    def init(self, params: Params) -> Params:
         return self.transformation.init(params)
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
         return self.transformation.update(grads, state, params)
 
 
@@ -128,13 +129,13 @@ class soft_threshold(Pytree):  # written like a function, because it is used lik
         if not callable(self.threshold):
             check_number(self, "threshold", 0.0)
 
-    def init(self, params: Any) -> Any:
+    def init(self, params: Params) -> Params:
         return jnp.zeros((), jnp.int32)
 
-    def update(self, grads: Any, state: Any, params: Any) -> tuple[Any, Any]:
+    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
         threshold = rate_at(self.threshold, state.astype(float))
 
-        def shrink(path: Any, u: Any, p: Any) -> Any:
+        def shrink(path: Path, u: Array, p: Array) -> Any:
             q = p + u
             kept = jnp.sign(q) * jnp.maximum(jnp.abs(q) - jnp.asarray(threshold, q.dtype), 0)
             return kept - p if weights(path) else u
@@ -142,7 +143,7 @@ class soft_threshold(Pytree):  # written like a function, because it is used lik
         return jax.tree_util.tree_map_with_path(shrink, grads, params), state + 1
 
 
-def apply_updates(params: Any, updates: Any) -> Any:
+def apply_updates(params: Params, updates: Params) -> Any:
     """params + updates. Raises ValueError where structure or shapes differ."""
     check_same_tree("updates", updates, "params", params)
     return jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.parameters import Affine
+from jaxnn.core.types import ArrayLike
 from jaxnn.layers.activations import step
 from jaxnn.layers.combinators import Serial, serial
 from jaxnn.layers.dense import Dense
@@ -54,7 +55,7 @@ def negated(gate: Affine) -> Affine:
     return Affine(-gate.w, -gate.b)
 
 
-def half_planes(normals: Any, offsets: Any) -> Affine:
+def half_planes(normals: ArrayLike, offsets: ArrayLike) -> Affine:
     """One unit for each row of normals (m, k) and entry of offsets (m,).
 
     Unit i is 1 where <normal_i, x> + offset_i >= 0: on the side that the normal points to, and on

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.types import Tree
 
 LIMIT = 2**22  # numbers that a block may hold, unless a single gradient holds more
 
@@ -31,7 +32,7 @@ def sum_blocks(function: Callable[..., Any], factor: Factor, *arrays: Any) -> An
     if block == n:
         return function(factor.each(), *arrays)
 
-    def step(sofar: Any, part: Any) -> tuple[Any, None]:
+    def step(sofar: Tree, part: Tree) -> tuple[Any, None]:
         some, others = part
         return sofar + function(build(some).each(), *others), None
 
@@ -48,6 +49,6 @@ def _plan(factor: Factor) -> tuple[int, int, Any, Callable[[Any], Any]]:
     return n, max(fitting, default=1), rows, build
 
 
-def _cut(rows: Any, block: int) -> Any:
+def _cut(rows: Tree, block: int) -> Any:
     """Leaves (n, ...) as (n / block, block, ...)."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, block, *leaf.shape[1:]), rows)

@@ -8,6 +8,7 @@ from jax.tree_util import tree_flatten_with_path
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import Array, ArrayLike, Tree
 from jaxnn.core.values import check_number, static
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total
@@ -48,7 +49,7 @@ class clipped(Reading):  # written like a function, because it is used like one
                 f"clipped: expected how to be 'flat', 'per_layer' or 'automatic', got {self.how!r}"
             )
 
-    def finish(self, readings: Any, c: Any) -> Any:
+    def finish(self, readings: Tree, c: ArrayLike) -> Any:
         squares = over(Factor, lambda factor: norms(wide(factor)), readings)
         if self.how == "per_layer":
             squares = _by_record(squares)
@@ -56,20 +57,20 @@ class clipped(Reading):  # written like a function, because it is used like one
             whole = total(squares)
             squares = jax.tree.map(lambda _: whole, squares)
 
-        def contract(factor: Factor, squares: Any) -> Any:
+        def contract(factor: Factor, squares: Array) -> Any:
             s = self._scales(jnp.sqrt(squares))
             return factor.contract(jnp.asarray(c, s.dtype) * s)
 
         return over(Factor, contract, readings, squares)
 
-    def _scales(self, norm: Any) -> Any:
+    def _scales(self, norm: Array) -> Any:
         bound = jnp.asarray(self.bound, norm.dtype)
         if self.how == "automatic":
             return bound / (norm + jnp.asarray(self.gamma, norm.dtype))
         return bound / jnp.maximum(norm, bound)
 
 
-def _by_record(tree: Any) -> Any:
+def _by_record(tree: Tree) -> Any:
     """Every leaf as the sum over all leaves with the same parent."""
     leaves, structure = tree_flatten_with_path(tree)
     sums: dict[Any, Any] = {}

@@ -7,6 +7,7 @@ import jax
 from jaxnn.core.factors import Factor
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import Tree
 from jaxnn.readings.products import crossed
 from jaxnn.readings.reading import Reading, total
 
@@ -23,10 +24,10 @@ class Gram(Reading):
     per_example = True
     concatenates = True
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: Tree) -> Any:
         return over(Factor, lambda factor: crossed(wide(factor), wide(factor)), state)
 
-    def join(self, states: Any) -> Any:
+    def join(self, states: Tree) -> Any:
         def pairs(factor: Factor) -> Any:
             one = wide(factor)
             blocks = jax.vmap(lambda f: jax.vmap(lambda g: crossed(f, g))(one))(one)

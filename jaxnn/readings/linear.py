@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.reading import Reading
 
@@ -18,7 +19,7 @@ from jaxnn.readings.reading import Reading
 class Gradient(Reading):
     """dC/dw = sum_n c_n g_n, shaped like the parameter. Micro-batches add up."""
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return factor.contract(c)
 
 
@@ -31,7 +32,7 @@ class Factors(Reading):
     micro-batches.
     """
 
-    def merge(self, state: Any, other: Any) -> Any:
+    def merge(self, state: Tree, other: Tree) -> Any:
         raise ValueError(
             "factors: expected a reading that gets smaller than the batch, got the errors of all "
             "layers, which micro-batches are there to avoid; read them with backprop, part by part"
@@ -44,7 +45,7 @@ class PerExample(Reading):
     per_example = True
     concatenates = True
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return factor.each()
 
 
@@ -55,7 +56,7 @@ class weighted(Reading):  # written like a function, because it is used like one
     s: Any
     per_example = True
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         n = len(jax.tree.leaves(factor.rows()[0])[0])
         if jnp.shape(self.s) != (n,):
             raise ValueError(
@@ -64,7 +65,7 @@ class weighted(Reading):  # written like a function, because it is used like one
             )
         return factor.contract(jnp.asarray(self.s))
 
-    def part(self, rows: Any) -> "weighted":
+    def part(self, rows: Tree) -> "weighted":
         return weighted(jnp.asarray(self.s)[rows])
 
 
@@ -79,7 +80,7 @@ class directional(Reading):  # written like a function, because it is used like 
     per_example = True
     concatenates = True
 
-    def finish(self, readings: Any, c: Any) -> Any:
+    def finish(self, readings: Tree, c: ArrayLike) -> Any:
         gradients = over(Factor, lambda factor: jax.eval_shape(factor.contract), readings)
         shapes = jax.tree.map(jnp.shape, self.v), jax.tree.map(lambda g: g.shape, gradients)
         if shapes[0] != shapes[1]:
@@ -88,52 +89,52 @@ class directional(Reading):  # written like a function, because it is used like 
                 f"got {shapes[0]}; build v from these very params"
             )
 
-        def along(factor: Factor, v: Any) -> Any:
+        def along(factor: Factor, v: Tree) -> Any:
             return _along(wide(factor), wide(jnp.asarray(v)))
 
         return over(Factor, along, readings, self.v)
 
 
 @singledispatch
-def _along(factor: Factor, v: Any) -> Any:
+def _along(factor: Factor, v: Tree) -> Any:
     """<G(d[n]), v> for each n; a kind without a rule forms its gradients."""
     return map_blocks(lambda each: (each * v).sum(tuple(range(1, each.ndim))), factor)
 
 
 @_along.register
-def _outer(factor: Outer, v: Any) -> Any:
+def _outer(factor: Outer, v: Tree) -> Any:
     left, right = factor.sides()
     return ((left @ v) * right).sum((1, 2))
 
 
 @_along.register
-def _sum(factor: Sum, v: Any) -> Any:
+def _sum(factor: Sum, v: Tree) -> Any:
     return (factor.d * v).sum(tuple(range(1, factor.d.ndim)))
 
 
 @_along.register
-def _scaled(factor: Scaled, v: Any) -> Any:
+def _scaled(factor: Scaled, v: Tree) -> Any:
     return (factor.x * factor.d * v).sum(tuple(range(1, factor.d.ndim)))
 
 
 @_along.register
-def _rows(factor: Rows, v: Any) -> Any:
+def _rows(factor: Rows, v: Tree) -> Any:
     looked_up = v.at[factor.ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
     return (factor.d * looked_up).sum(tuple(range(1, factor.d.ndim)))
 
 
 @_along.register
-def _masked(factor: Masked, v: Any) -> Any:
+def _masked(factor: Masked, v: Tree) -> Any:
     return _along(factor.part, factor.mask * v)
 
 
 @_along.register
-def _tied(factor: Tied, v: Any) -> Any:
+def _tied(factor: Tied, v: Tree) -> Any:
     return sum(_along(part, v) for part in factor.parts)
 
 
 @_along.register
-def _stacked(factor: Stacked, v: Any) -> Any:
+def _stacked(factor: Stacked, v: Tree) -> Any:
     return jax.lax.map(lambda layer: _along(*layer), (factor.layers, v)).sum(0)
 
 

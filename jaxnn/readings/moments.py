@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import Array, ArrayLike, Tree
 from jaxnn.readings.blocks import sum_blocks
 from jaxnn.readings.products import HIGHEST
 from jaxnn.readings.reading import Reading
@@ -26,7 +27,7 @@ class SecondMoment(Reading):
 
     per_example = True
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return _squares(wide(factor))
 
 
@@ -49,7 +50,7 @@ class Variance(Reading):
 
     per_example = True
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         factor = wide(factor)
         rows = jax.tree.leaves(factor.rows()[0])
         dtype = jax.eval_shape(factor.contract).dtype
@@ -57,10 +58,10 @@ class Variance(Reading):
         weight = c.sum()
         return _Spread(weight, *_spread(factor, c / jnp.where(weight > 0, weight, 1)))
 
-    def merge(self, state: Any, other: Any) -> Any:
+    def merge(self, state: Tree, other: Tree) -> Any:
         return over(_Spread, _merge, state, other)
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: Tree) -> Any:
         return over(_Spread, lambda spread: spread.variance, state)
 
 
@@ -112,11 +113,11 @@ def _stacked_squares(factor: Stacked) -> Any:
 
 
 @singledispatch
-def _spread(factor: Factor, p: Any) -> tuple[Any, Any]:
+def _spread(factor: Factor, p: Array) -> tuple[Any, Any]:
     """(mean, variance) of G(d[n]) under the weights p, (batch,), of sum 1."""
     about = factor.contract(p)
 
-    def sums(each: Any, p: Any) -> Any:
+    def sums(each: Any, p: Array) -> Any:
         centred = each - about
         both = jnp.stack([centred, centred * centred], 1)
         return jnp.tensordot(p, both, 1, precision=HIGHEST)
@@ -126,7 +127,7 @@ def _spread(factor: Factor, p: Any) -> tuple[Any, Any]:
 
 
 @_spread.register
-def _outer_spread(factor: Outer, p: Any) -> tuple[Any, Any]:
+def _outer_spread(factor: Outer, p: Array) -> tuple[Any, Any]:
     left, right = factor.sides()
     if left.shape[1] > 1:
         return _spread.dispatch(Factor)(factor, p)
@@ -146,7 +147,7 @@ def _outer_spread(factor: Outer, p: Any) -> tuple[Any, Any]:
 
 
 @_spread.register
-def _rows_spread(factor: Rows, p: Any) -> tuple[Any, Any]:
+def _rows_spread(factor: Rows, p: Array) -> tuple[Any, Any]:
     """Where an example touches a row the square is of sums - mean, elsewhere of the mean alone."""
     mean = factor.contract(p)
     sums, share = factor.distinct()
@@ -158,28 +159,28 @@ def _rows_spread(factor: Rows, p: Any) -> tuple[Any, Any]:
 
 
 @_spread.register
-def _masked_spread(factor: Masked, p: Any) -> tuple[Any, Any]:
+def _masked_spread(factor: Masked, p: Array) -> tuple[Any, Any]:
     mean, variance = _spread(factor.part, p)
     return factor.mask * mean, factor.mask * factor.mask * variance
 
 
 @_spread.register
-def _stacked_spread(factor: Stacked, p: Any) -> tuple[Any, Any]:
+def _stacked_spread(factor: Stacked, p: Array) -> tuple[Any, Any]:
     return jax.lax.map(lambda layer: _spread(layer, p), factor.layers)
 
 
-def _centred(x: Any, p: Any) -> tuple[Any, Any]:
+def _centred(x: Tree, p: Array) -> tuple[Any, Any]:
     """(mean, x - mean) under p, centred twice: the first mean is rounded like x itself."""
     mean = jnp.matmul(p, x, precision=HIGHEST)
     left = jnp.matmul(p, x - mean, precision=HIGHEST)
     return mean + left, x - mean - left
 
 
-def _product(a: Any, d: Any) -> Any:
+def _product(a: Array, d: Array) -> Any:
     return jnp.matmul(a.T, d, precision=HIGHEST)
 
 
-def _scatter(factor: Rows, d: Any) -> Any:
+def _scatter(factor: Rows, d: Array) -> Any:
     return factor.replace(d=d.reshape(factor.d.shape)).contract()
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over, wide
+from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total
 
@@ -36,14 +37,14 @@ class NoiseScale(Reading):
 
     per_example = True
 
-    def finish(self, readings: Any, c: Any) -> Any:
+    def finish(self, readings: Tree, c: ArrayLike) -> Any:
         readings = wide(readings)
         squares = total(over(Factor, norms, readings))
         summed = over(Factor, lambda factor: factor.contract(c), readings)
         c = jnp.broadcast_to(jnp.asarray(c, squares.dtype), squares.shape)
         return _Sums(summed, (c * squares).sum(), c.sum(), (c * c).sum())
 
-    def answer(self, state: Any) -> Noise:
+    def answer(self, state: Tree) -> Noise:
         weight = jnp.where(state.c > 0, state.c, 1)
         spread = state.cc / weight**2  # 1/N, if all count alike
         small = state.squares / weight

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
 from jaxnn.core.trees import wide
+from jaxnn.core.types import ArrayLike
 from jaxnn.core.values import static
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.products import HIGHEST, paired
@@ -44,7 +45,7 @@ class SquaredNorms(Reading):
                 f"SquaredNorms: expected form 'auto', 'gram' or 'each', got {self.form!r}"
             )
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return norms(wide(factor), self.form)
 
 

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.types import Array, Tree
 
 HIGHEST = "highest"
 
@@ -57,13 +58,13 @@ def crossed(f: Factor, g: Factor) -> Any:
         flat = left.reshape(len(left), -1), right.reshape(len(right), -1)
         return jnp.matmul(flat[0], flat[1].T, precision=HIGHEST)
 
-    def row(a: Any) -> Any:
+    def row(a: Array) -> Any:
         return jax.vmap(lambda b: inner(build_f(a), build_g(b)))(_alone(gs))
 
     return jax.vmap(row)(_alone(fs))
 
 
-def _alone(rows: Any) -> Any:
+def _alone(rows: Tree) -> Any:
     return jax.tree.map(lambda leaf: leaf[:, None], rows)
 
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over
+from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.core.values import Pytree, static
 
 
@@ -34,35 +35,35 @@ class Reading(Pytree):
     per_example: ClassVar[bool] = False
     concatenates: ClassVar[bool] = False
 
-    def __call__(self, factor: Factor, c: Any = 1.0) -> Any:
+    def __call__(self, factor: Factor, c: ArrayLike = 1.0) -> Any:
         """The reading of one parameter, without the steps over the whole tree."""
         return self.of(factor, c)
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         """What to keep of one parameter: by default the factor."""
         del c
         return factor
 
-    def finish(self, readings: Any, c: Any) -> Any:
+    def finish(self, readings: Tree, c: ArrayLike) -> Any:
         """What to keep of a mini-batch, given `of` in the place of every parameter."""
         del c
         return readings
 
-    def merge(self, state: Any, other: Any) -> Any:
+    def merge(self, state: Tree, other: Tree) -> Any:
         """The state of two micro-batches together; a state of zeros is that of no examples."""
         return jax.tree.map(jnp.add, state, other)
 
-    def join(self, states: Any) -> Any:
+    def join(self, states: Tree) -> Any:
         """The answer, given states stacked over k micro-batches, of a reading that concatenates."""
         return self.answer(
             jax.tree.map(lambda s: s.reshape(s.shape[0] * s.shape[1], *s.shape[2:]), states)
         )
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: Tree) -> Any:
         """What the caller gets."""
         return state
 
-    def part(self, rows: Any) -> "Reading":
+    def part(self, rows: Tree) -> "Reading":
         """The same reading for some rows of the batch; one with numbers for each example cuts
         them."""
         del rows
@@ -74,10 +75,10 @@ class Plain(Reading):
 
     function: Callable[[Any, Any], Any] = static()
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return self.function(factor, c)
 
-    def merge(self, state: Any, other: Any) -> Any:
+    def merge(self, state: Tree, other: Tree) -> Any:
         raise ValueError(
             f"expected readings that say how they merge over micro-batches, got the function "
             f"{self.function!r}; write it as the method `of` of a Reading, which adds up unless "
@@ -90,16 +91,16 @@ class Several(Reading):
 
     readings: tuple[Reading, ...]
 
-    def of(self, factor: Factor, c: Any) -> Any:
+    def of(self, factor: Factor, c: ArrayLike) -> Any:
         return _Found(tuple(reading.of(factor, c) for reading in self.readings))
 
-    def finish(self, readings: Any, c: Any) -> Any:
+    def finish(self, readings: Tree, c: ArrayLike) -> Any:
         def ith(i: int) -> Any:
             return over(_Found, lambda found: found.parts[i], readings)
 
         return tuple(reading.finish(ith(i), c) for i, reading in enumerate(self.readings))
 
-    def answer(self, state: Any) -> Any:
+    def answer(self, state: Tree) -> Any:
         return tuple(r.answer(s) for r, s in zip(self.readings, state, strict=True))
 
 
@@ -126,7 +127,7 @@ def as_reading(read: Any) -> Reading:
     return Plain(read)
 
 
-def total(tree: Any) -> Any:
+def total(tree: Tree) -> Any:
     """The sum over all parameters, such as the (batch,) squared norms of whole gradients.
 
     Raises ValueError for a tree without leaves.

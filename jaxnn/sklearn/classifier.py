@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 import jaxnn as nn
+from jaxnn.core.types import ArrayLike, Dtype
 from jaxnn.sklearn.estimator import Estimator, Given, in_epochs
 from jaxnn.sklearn.examples import Examples
 
@@ -35,8 +36,8 @@ class MLPClassifier(ClassifierMixin, Estimator):
     @available_if(in_epochs)
     def partial_fit(  # pyright: ignore[reportIncompatibleMethodOverride] - as scikit-learn has it
         self,
-        X: Any,
-        y: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         sample_weight: Any = None,
         classes: Any = None,
         *,
@@ -60,19 +61,19 @@ class MLPClassifier(ClassifierMixin, Estimator):
         validation = Given(X_val, y_val, sample_weight_val)
         return self._partial_fit(Given(X, y, sample_weight), validation, learn)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """The likeliest class, (n,); for labels those likelier than not, (n, labels)."""
         found = self._decided(self._outputs(X))
         return found if self._labels() else self.classes_[found[:, 0]]
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """The probability of each class, (n, classes), in the order of `classes_`."""
         z = self._outputs(X)
         if self.out_activation_ == "softmax":
             return softmax(z, axis=1)
         return np.hstack([expit(-z), expit(z)]) if self.n_outputs_ == 1 else expit(z)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """The logarithm of `predict_proba`, finite where that underflows."""
         z = self._outputs(X)
         if self.out_activation_ == "softmax":
@@ -109,7 +110,7 @@ class MLPClassifier(ClassifierMixin, Estimator):
             )
         self.n_outputs_, self.out_activation_ = (1, "logistic") if n == 2 else (n, "softmax")
 
-    def _targets(self, y: np.ndarray, dtype: Any) -> np.ndarray:
+    def _targets(self, y: np.ndarray, dtype: Dtype) -> np.ndarray:
         if self._labels():
             if y.ndim != 2 or y.shape[1] != self.n_outputs_:
                 raise ValueError(

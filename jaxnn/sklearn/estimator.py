@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 import jaxnn as nn
+from jaxnn.core.types import ArrayLike, Dtype
 from jaxnn.sklearn.examples import Examples, check_weights, held_out
 from jaxnn.sklearn.hyperparameters import Hyperparameters
 from jaxnn.sklearn.lbfgs import run_lbfgs
@@ -58,8 +59,8 @@ class Estimator(Hyperparameters, BaseEstimator):
 
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -88,8 +89,8 @@ class Estimator(Hyperparameters, BaseEstimator):
     @available_if(in_epochs)
     def partial_fit(
         self,
-        X: Any,
-        y: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
@@ -129,7 +130,7 @@ class Estimator(Hyperparameters, BaseEstimator):
         self._report(training)
         return self
 
-    def _examples(self, given: Given, learn: Learn | None, dtype: Any = FLOATS) -> Examples:
+    def _examples(self, given: Given, learn: Learn | None, dtype: Dtype = FLOATS) -> Examples:
         """Examples as numpy, once they are known to be right; `learn` looks at the first y."""
         X, y = validate_data(
             self,
@@ -203,7 +204,7 @@ class Estimator(Hyperparameters, BaseEstimator):
         self.best_loss_ = None if self.early_stopping else min(training.losses)
         self.n_iter_, self.t_, self.stopped_ = training.epochs, training.seen, training.stopped
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: ArrayLike) -> np.ndarray:
         """What the last layer puts out for new inputs, before any softmax or sigmoid."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=FLOATS, reset=False)
@@ -221,7 +222,7 @@ class Estimator(Hyperparameters, BaseEstimator):
         """Set n_outputs_, out_activation_ and what else the first targets tell."""
         raise NotImplementedError
 
-    def _targets(self, y: np.ndarray, dtype: Any) -> np.ndarray:
+    def _targets(self, y: np.ndarray, dtype: Dtype) -> np.ndarray:
         """y as the loss takes it."""
         raise NotImplementedError
 

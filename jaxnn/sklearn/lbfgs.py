@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 import jaxnn as nn
+from jaxnn.core.types import ArrayLike, Params
 from jaxnn.sklearn.examples import Examples, mean_weight
 from jaxnn.sklearn.hyperparameters import Hyperparameters
 from jaxnn.sklearn.network import affine_maps, computing, even, filled
@@ -53,7 +54,13 @@ def run_lbfgs(model: Hyperparameters, training: Training, examples: Examples) ->
 
 @jax.jit
 def _objective(
-    net: nn.Layer, loss: nn.Loss, penalty: Any, params: Any, x: Any, y: Any, weights: Any
+    net: nn.Layer,
+    loss: nn.Loss,
+    penalty: Any,
+    params: Params,
+    x: ArrayLike,
+    y: ArrayLike,
+    weights: Any,
 ) -> tuple[Any, Any]:
     value, grads, _ = sweep(net, loss, params, x, y, None, weights, nn.gradient)
     extra, more = penalty(params)

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from jaxnn.core.types import Dtype
 
 ACTIVATIONS: dict[str, nn.Layer] = {
     "identity": nn.linear,
@@ -25,7 +26,7 @@ COLUMNS = 16
 
 
 @contextlib.contextmanager
-def computing(dtype: Any) -> Iterator[None]:
+def computing(dtype: Dtype) -> Iterator[None]:
     """JAX computes in float64 inside where X is float64, as scikit-learn does."""
     with jax.enable_x64(np.dtype(dtype) == np.float64):
         yield
@@ -52,7 +53,7 @@ def network(
 
 
 def draw(
-    random: Any, net: nn.layers.Serial, activations: Sequence[str], n_in: int, dtype: Any
+    random: Any, net: nn.layers.Serial, activations: Sequence[str], n_in: int, dtype: Dtype
 ) -> Any:
     """Parameters for inputs of n_in features: weights and biases uniform on [-bound, bound],
 

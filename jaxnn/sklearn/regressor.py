@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 import jaxnn as nn
+from jaxnn.core.types import ArrayLike, Dtype
 from jaxnn.sklearn.estimator import Estimator
 from jaxnn.sklearn.examples import Examples
 
@@ -25,7 +26,7 @@ class MLPRegressor(RegressorMixin, Estimator):
 
     _numeric = True
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """The outputs, (n,) or (n, n_outputs)."""
         found = self._outputs(X)
         return found[:, 0] if self.n_outputs_ == 1 else found
@@ -37,7 +38,7 @@ class MLPRegressor(RegressorMixin, Estimator):
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
         self.out_activation_ = "identity"
 
-    def _targets(self, y: np.ndarray, dtype: Any) -> np.ndarray:
+    def _targets(self, y: np.ndarray, dtype: Dtype) -> np.ndarray:
         targets = y.astype(dtype).reshape(len(y), -1)
         if targets.shape[1] != self.n_outputs_:
             raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 import jaxnn as nn
+from jaxnn.core.types import Params
 from jaxnn.sklearn.examples import Examples, mean_weight
 from jaxnn.sklearn.hyperparameters import Hyperparameters
 from jaxnn.sklearn.network import affine_maps, computing, draw, even, filled, network, size_class
@@ -68,7 +69,7 @@ def model_network(model: Hyperparameters, n_outputs: int) -> nn.layers.Serial:
     return network(model.widths(), names, n_outputs, model.dropout, bool(model.batch_norm))
 
 
-def unmoved(model: Hyperparameters, params: Any) -> Any:
+def unmoved(model: Hyperparameters, params: Params) -> Any:
     """What the optimizer keeps before its first update, all zeros."""
     if model.solver == "lbfgs":
         return ()

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import Reading, gradient
 from jaxnn.readings.reading import Several, as_reading
@@ -22,13 +23,13 @@ from jaxnn.sweep.backpropagation import (
 def accumulate(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
     micro_batches: int,
-    weights: Any = None,
+    weights: ArrayLike = None,
     read: Any = gradient,
 ) -> tuple[Any, Any]:
     """`backprop` of the whole batch, from `micro_batches` equal parts of it, one after the other.
@@ -69,7 +70,15 @@ def _accumulate(*arguments: Any, k: int) -> tuple[Any, Any]:
 
 
 def sweep_parts(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any, read: Any, k: int
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key,
+    weights: ArrayLike,
+    read: Any,
+    k: int,
 ) -> tuple[Any, Any, Any]:
     """`accumulate` without its checks, to be called inside a jitted program, and the mean over the
     k parts of what the network observed of them."""
@@ -81,7 +90,7 @@ def sweep_parts(
     parts = jax.tree.map(lambda leaf: leaf.reshape(k, -1, *leaf.shape[1:]), batch)
     keys = None if key is None else jax.random.split(key, k)
 
-    def states(part: Any, key: Any) -> tuple[Any, list[Any], Any]:
+    def states(part: Tree, key: Key) -> tuple[Any, list[Any], Any]:
         """The value of a part, the state of each reading, and what the network observed."""
         rows, x, y, own, weights = part
         some = Several(tuple(reading.part(rows) for reading in readings))
@@ -97,7 +106,7 @@ def sweep_parts(
     return value, (answers if isinstance(read, Several) else answers[0]), observed
 
 
-def _merged(readings: tuple[Reading, ...], states: Any, parts: Any, none: bool) -> Any:
+def _merged(readings: tuple[Reading, ...], states: Tree, parts: Tree, none: bool) -> Any:
     """(value, answers, mean observation) of all parts: sums are carried along a scan, the others
     are stacked."""
     stacked = [reading.concatenates for reading in readings]
@@ -105,7 +114,7 @@ def _merged(readings: tuple[Reading, ...], states: Any, parts: Any, none: bool) 
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
     value, start = zeros[0], [None if s else z for s, z in zip(stacked, zeros[1], strict=True)]
 
-    def step(sofar: Any, part: Any) -> tuple[Any, Any]:
+    def step(sofar: Tree, part: Tree) -> tuple[Any, Any]:
         value, found, observed = states(*part)
         merged = [
             None if s else reading.merge(old, new)

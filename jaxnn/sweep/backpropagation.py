@@ -12,6 +12,7 @@ from jaxnn.core.factors import Factor, along_batch
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.refusals import as_array, check_examples, is_concrete
 from jaxnn.core.trees import over
+from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
@@ -22,12 +23,12 @@ from jaxnn.sweep.mixing import Mixing, check_mixing, exact_factors, with_constan
 def backprop(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
     read: Any = gradient,
     mixing: Mixing = "error",
 ) -> tuple[Any, Any]:
@@ -63,11 +64,11 @@ def _backprop(*arguments: Any, mixing: Mixing) -> tuple[Any, Any]:
 def sweep(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    key: Any,
-    weights: Any,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key,
+    weights: ArrayLike,
     read: Any,
     mixing: Mixing = "error",
 ) -> tuple[Any, Any, Any]:
@@ -89,7 +90,9 @@ def sweep(
     return value, reading.answer(reading.finish(found, c)), net.observe(residuals)
 
 
-def objective(loss: Loss, outputs: Any, y: Any, weights: Any = None) -> tuple[Any, Any, Any]:
+def objective(
+    loss: Loss, outputs: Array, y: Tree, weights: ArrayLike = None
+) -> tuple[Any, Any, Any]:
     """(C, deltas, c) with C = sum_n c_n l_n, deltas = dl_n/doutputs, c a number or (batch,).
 
     Weights that the loss gives to positions inside an example belong to l_n, and so to deltas.
@@ -100,7 +103,9 @@ def objective(loss: Loss, outputs: Any, y: Any, weights: Any = None) -> tuple[An
     return reduced(loss, values, c), deltas, c
 
 
-def example_weights(loss: Loss, y: Any, weights: Any, shape: Any, dtype: Any) -> tuple[Any, Any]:
+def example_weights(
+    loss: Loss, y: Tree, weights: ArrayLike, shape: Any, dtype: Dtype
+) -> tuple[Any, Any]:
     """(c, own): the weights of the examples in the objective, and those the loss gives to the
     positions inside them, of that shape, (batch, ...); None if they count alike."""
     own = loss.weights(y, dtype)
@@ -116,7 +121,7 @@ def example_weights(loss: Loss, y: Any, weights: Any, shape: Any, dtype: Any) ->
     return c, own
 
 
-def example_errors(loss: Loss, outputs: Any, y: Any, own: Any) -> tuple[Any, Any]:
+def example_errors(loss: Loss, outputs: Array, y: Tree, own: Array) -> tuple[Any, Any]:
     """(l_n, dl_n/doutputs), with `own` weights inside an example; l_n is summed over positions."""
     values, deltas = loss(outputs, y)
     if own is not None:
@@ -124,12 +129,12 @@ def example_errors(loss: Loss, outputs: Any, y: Any, own: Any) -> tuple[Any, Any
     return values.sum(tuple(range(1, values.ndim))), deltas
 
 
-def reduced(loss: Loss, values: Any, c: Any) -> Any:
+def reduced(loss: Loss, values: ArrayLike, c: ArrayLike) -> Any:
     """C = sum_n c_n l_n; with reduction "none" the vector of all c_n l_n."""
     return c * values if loss.reduction == "none" else (c * values).sum()
 
 
-def _weigh(deltas: Any, c: Any) -> tuple[Any, Any]:
+def _weigh(deltas: Array, c: ArrayLike) -> tuple[Any, Any]:
     """Errors weighted relative to the mean weight, and that mean."""
     if not jnp.ndim(c):
         return deltas, c
@@ -138,7 +143,7 @@ def _weigh(deltas: Any, c: Any) -> tuple[Any, Any]:
 
 
 def prepare(
-    net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any, weights: Any
+    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
 ) -> tuple[Any, Any, Any]:
     """x, y and weights as arrays, once they are known to fit together and the targets to mean
     something. What shapes alone can tell, the network and the loss find out for themselves."""
@@ -156,7 +161,7 @@ def prepare(
     return x, y, weights
 
 
-def _check_targets(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any) -> None:
+def _check_targets(net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key) -> None:
     """Look at the values of y, unless that was done before."""
     purpose = net, loss, x.shape
     if not seen(y, purpose):
@@ -164,7 +169,7 @@ def _check_targets(net: Layer, loss: Loss, params: Any, x: Any, y: Any, key: Any
         remember(y, purpose)
 
 
-def _check_weights(weights: Any, n: int) -> Any:
+def _check_weights(weights: ArrayLike, n: int) -> Any:
     if is_concrete(weights) and not bool((np.isfinite(weights) & (np.asarray(weights) >= 0)).all()):
         raise ValueError(f"expected weights that are finite and >= 0, got {np.asarray(weights)}")
     weights = jnp.asarray(weights)
@@ -176,10 +181,10 @@ def _check_weights(weights: Any, n: int) -> Any:
 
 
 @jax.jit
-def _apply(net: Layer, params: Any, x: Any, key: Any) -> Any:
+def _apply(net: Layer, params: Params, x: Tree, key: Key) -> Any:
     return net.forward(params, x, key)[0]
 
 
-def output_shape(net: Layer, params: Any, x: Any, key: Any) -> Any:
+def output_shape(net: Layer, params: Params, x: Tree, key: Key) -> Any:
     """Shape and dtype of the outputs; jit remembers those it has seen, so a step pays once."""
     return _apply.eval_shape(net, params, x, key)

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxnn.core.layer import Layer, Read, map_innermost
 from jaxnn.core.parameters import count_parameters
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.repeat import Repeat
 
 
@@ -41,7 +42,7 @@ class Summary(NamedTuple):
         )
 
 
-def summary(net: Layer, x: Any) -> Summary:
+def summary(net: Layer, x: Tree) -> Summary:
     """One row for each innermost layer, in the order of the forward sweep, for inputs like x; one
     for all layers of a `Repeat`.
 
@@ -51,7 +52,7 @@ def summary(net: Layer, x: Any) -> Summary:
     rows: dict[str, Row] = {}
     seen: list[Any] = []  # residuals counted already; kept alive, so that an id stays unique
 
-    def forward(x: Any) -> Any:
+    def forward(x: Tree) -> Any:
         key = jax.random.key(0)
 
         def watch(path: str, layer: Layer) -> Layer:
@@ -80,7 +81,7 @@ class _Watch(Layer):
     watched: Layer
     log: _Log
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.watched.forward(params, x, key)
         path, rows, seen = self.log
         new = [r for r in jax.tree.leaves(residuals) if not any(r is s for s in seen)]
@@ -89,5 +90,5 @@ class _Watch(Layer):
         rows[path] = Row(path, repr(self.watched), y.shape, count_parameters(params), kept)
         return y, residuals
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         return self.watched.backward(params, residuals, dy, read)

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jaxnn.core.factors import Factor, Formed, Masked, Outer, Sum, Tied
 from jaxnn.core.layer import Layer, Read, map_innermost, mixing_layers
 from jaxnn.core.parameters import Affine
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.batch_norm import BatchNorm
 from jaxnn.layers.combinators import Serial
 from jaxnn.layers.dense import Dense
@@ -76,22 +77,22 @@ class _Constant(Layer):
 
     layer: Layer
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
         frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
         return y, (residuals, frozen.forward(p, x, key)[1])
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_frozen = residuals
         frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
         _, readings = self.layer.backward(params, residuals, dy, read)
         return frozen.backward(p, of_frozen, dy, lambda factor: factor)[0], readings
 
-    def observe(self, residuals: Any) -> Any:
+    def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
 
 
-def exact_factors(net: Layer, params: Any, residuals: Any, deltas: Any) -> Any:
+def exact_factors(net: Layer, params: Params, residuals: Tree, deltas: Array) -> Any:
     """The structure of params, with a factor for each whose gradients are dl_n/dw exactly."""
     if not isinstance(net, Serial):
         return _one_by_one(net, params, residuals, deltas)
@@ -104,7 +105,7 @@ def exact_factors(net: Layer, params: Any, residuals: Any, deltas: Any) -> Any:
     return (*front, *reversed(behind))
 
 
-def before_batch_norm(x: Any, xhat: Any, s: Any, d: Any) -> Factor:
+def before_batch_norm(x: Tree, xhat: Any, s: Any, d: Array) -> Factor:
     """The factor of the w of a `Dense` directly in front of the last batch-norm of a network.
 
         dl_n/dw = s (sum_t (x_nt - mean x) (x) d_nt - C * sum_t d_nt xhat_nt),   C = mean x (x) xhat
@@ -120,7 +121,7 @@ def before_batch_norm(x: Any, xhat: Any, s: Any, d: Any) -> Factor:
     return Tied((own, Masked(Outer(jnp.ones_like(x), s * d * xhat), -c)))
 
 
-def _up_to_the_last(layers: Any, params: Any, residuals: Any, dy: Any) -> tuple[Any, ...]:
+def _up_to_the_last(layers: Any, params: Params, residuals: Tree, dy: Tree) -> tuple[Any, ...]:
     """`exact_factors` of layers of which the last mixes examples."""
     if not (type(layers[-1]) is BatchNorm and len(layers) > 1 and type(layers[-2]) is Dense):
         return _one_by_one(Serial(layers), params, residuals, dy)
@@ -135,7 +136,7 @@ def _up_to_the_last(layers: Any, params: Any, residuals: Any, dy: Any) -> tuple[
     return (*front, dense, norm)
 
 
-def _one_by_one(net: Layer, params: Any, residuals: Any, deltas: Any) -> Any:
+def _one_by_one(net: Layer, params: Params, residuals: Tree, deltas: Array) -> Any:
     """A backward sweep for each example, with the errors of the others set to zero."""
 
     def alone(n: Any) -> Any:

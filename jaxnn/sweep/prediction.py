@@ -9,11 +9,12 @@ import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import check_examples
+from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import objective, prepare
 
 
-def predict(net: Layer, params: Any, x: Any, key: Any = None, *, batch_size: int = 0) -> Any:
+def predict(net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size: int = 0) -> Any:
     """The outputs of the network, (n, ...): logits, if the loss it was trained with takes those.
 
     With a `batch_size` the examples go through in chunks of that many, to bound the memory; 0 is
@@ -27,12 +28,12 @@ def predict(net: Layer, params: Any, x: Any, key: Any = None, *, batch_size: int
 def evaluate(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
     metrics: tuple[Callable[[Any, Any], Any], ...] = (),
     batch_size: int = 0,
 ) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def evaluate(
     return _score(loss, outputs, y, weights, metrics=metrics)
 
 
-def accuracy(outputs: Any, y: Any) -> Any:
+def accuracy(outputs: Array, y: Tree) -> Any:
     """1.0 where the largest output is that of the right class, else 0.0; (*batch,).
 
     y holds labels (*batch,) or, shaped like the outputs, one-hot rows. The first of tied outputs
@@ -65,7 +66,7 @@ def accuracy(outputs: Any, y: Any) -> Any:
 
 
 @partial(jax.jit, static_argnames="batch_size")
-def _predict(net: Layer, params: Any, x: Any, key: Any, *, batch_size: int) -> Any:
+def _predict(net: Layer, params: Params, x: Tree, key: Key, *, batch_size: int) -> Any:
     def outputs(chunk: Any) -> Any:
         return net.forward(params, chunk, key)[0]
 
@@ -79,7 +80,9 @@ def _predict(net: Layer, params: Any, x: Any, key: Any, *, batch_size: int) -> A
 
 
 @partial(jax.jit, static_argnames="metrics")
-def _score(loss: Loss, outputs: Any, y: Any, weights: Any, *, metrics: Any) -> dict[str, Any]:
+def _score(
+    loss: Loss, outputs: Array, y: Tree, weights: ArrayLike, *, metrics: Any
+) -> dict[str, Any]:
     scores = {"loss": objective(loss, outputs, y, weights)[0]}
     for metric in metrics:
         values = metric(outputs, y)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxnn.core.layer import Layer
+from jaxnn.core.types import Array, Params
 from jaxnn.fast.columns import Columns, by_columns, pays, place_of
 from jaxnn.layers.combinators import Serial
 from jaxnn.layers.dense import Dense
@@ -22,7 +23,7 @@ _STEPS, _WORK = 8, 1e8
 
 
 def arranged(
-    net: Layer, transformation: Any, penalty: Any, params: Any, batch: int, steps: int
+    net: Layer, transformation: Any, penalty: Any, params: Params, batch: int, steps: int
 ) -> tuple[Layer, Callable[[Any], Any]]:
     """`by_columns` of the first dense layer, where it pays and the optimizer and the penalty
     allow for it; else the network as it is."""
@@ -60,6 +61,6 @@ def any_shape(transformation: Any, penalty: Any) -> bool:
     return _says_so(transformation) and (penalty is None or _says_so(penalty))
 
 
-def _says_so(value: Any) -> bool:
+def _says_so(value: Array) -> bool:
     """Whether its own class has `any_shape = True`: what a base says, a subclass may undo."""
     return bool(vars(type(value)).get("any_shape"))

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxnn.core.layer import Layer, two_rows
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.trees import wide_dtype
+from jaxnn.core.types import Key, Number, Params, Tree
 
 
 class Statistics(NamedTuple):
@@ -24,7 +25,7 @@ class Statistics(NamedTuple):
     average: Any
 
 
-def freeze(net: Layer, params: Any, statistics: Statistics | None = None) -> tuple[Layer, Any]:
+def freeze(net: Layer, params: Params, statistics: Statistics | None = None) -> tuple[Layer, Any]:
     """(network, params) for inference.
 
     `statistics` are `state.statistics` of a training, a running average, or those that
@@ -37,10 +38,10 @@ def freeze(net: Layer, params: Any, statistics: Statistics | None = None) -> tup
     return net.freeze(params, None if statistics is None else statistics.average)
 
 
-def no_statistics(net: Layer, params: Any, x: Any, key: Any) -> Statistics:
+def no_statistics(net: Layer, params: Params, x: Tree, key: Key) -> Statistics:
     """Zeros in the shape of what the network observes on inputs like x, over no mini-batch yet."""
 
-    def observe(params: Any, x: Any, key: Any) -> Any:
+    def observe(params: Params, x: Tree, key: Key) -> Any:
         return net.observe(net.forward(params, x, key)[1])
 
     found = jax.eval_shape(observe, params, two_rows(x), key)
@@ -48,7 +49,7 @@ def no_statistics(net: Layer, params: Any, x: Any, key: Any) -> Statistics:
     return Statistics(jnp.zeros((), jnp.int32), average)
 
 
-def running(statistics: Statistics, observed: Any, momentum: Any) -> Statistics:
+def running(statistics: Statistics, observed: Tree, momentum: Number) -> Statistics:
     """average <- momentum * average + (1 - momentum) * observed.
 
     The weight of what is observed is never less than 1/(batches seen), so the first mini-batch is
@@ -56,7 +57,7 @@ def running(statistics: Statistics, observed: Any, momentum: Any) -> Statistics:
     """
     count = statistics.count + 1
 
-    def mix(average: Any, new: Any) -> Any:
+    def mix(average: Tree, new: Tree) -> Any:
         least = 1 / count.astype(average.dtype)
         part = jnp.maximum(least, 1 - jnp.asarray(momentum, average.dtype))
         return average + part * (new.astype(average.dtype) - average)
@@ -65,7 +66,7 @@ def running(statistics: Statistics, observed: Any, momentum: Any) -> Statistics:
 
 
 def average_statistics(
-    net: Layer, params: Any, x: Any, key: Any = None, *, batch_size: int
+    net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size: int
 ) -> Statistics:
     """The plain average of the statistics over the mini-batches of x, at these parameters.
 
@@ -82,12 +83,12 @@ def average_statistics(
 
 
 @partial(jax.jit, static_argnums=4)
-def _average(net: Layer, params: Any, x: Any, key: Any, batch_size: int) -> Statistics:
+def _average(net: Layer, params: Params, x: Tree, key: Key, batch_size: int) -> Statistics:
     full = len(x) // batch_size
     batches = x[: full * batch_size].reshape(full, batch_size, *x.shape[1:])
     keys = None if key is None else jax.random.split(key, full)
 
-    def step(statistics: Statistics, batch: Any) -> tuple[Statistics, None]:
+    def step(statistics: Statistics, batch: Tree) -> tuple[Statistics, None]:
         rows, k = batch
         observed = net.observe(net.forward(params, rows, k)[1])
         return running(statistics, observed, 1.0), None

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
+from jaxnn.core.types import ArrayLike, Key, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.optim.transforms import Transformation, apply_updates, as_argument
 from jaxnn.readings import gradient
@@ -29,7 +30,7 @@ class State(NamedTuple):
     statistics: Statistics | None = None
 
 
-def start(net: Layer, optimizer: Transformation, key: Any, x: Any) -> State:
+def start(net: Layer, optimizer: Transformation, key: Key, x: Tree) -> State:
     """The state before the first step: `net.init(key, x)`, `optimizer.init(params)`, no statistics.
 
     Of x only shape and dtype are used.
@@ -43,11 +44,11 @@ def train_step(
     loss: Loss,
     optimizer: Transformation,
     state: State,
-    x: Any,
-    y: Any,
-    key: Any = None,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
     *,
-    weights: Any = None,
+    weights: ArrayLike = None,
     penalty: Any = None,
     statistics_momentum: float = 0.99,
     micro_batches: int = 1,
@@ -74,13 +75,13 @@ def train_epoch(
     loss: Loss,
     optimizer: Transformation,
     state: State,
-    x: Any,
-    y: Any,
-    order: Any,
-    key: Any = None,
+    x: Tree,
+    y: Tree,
+    order: ArrayLike,
+    key: Key = None,
     *,
     batch_size: int,
-    weights: Any = None,
+    weights: ArrayLike = None,
     penalty: Any = None,
     statistics_momentum: float = 0.99,
     micro_batches: int = 1,
@@ -125,7 +126,7 @@ class _Plan(NamedTuple):
 
 
 def _step(
-    plan: _Plan, state: State, x: Any, y: Any, key: Any, weights: Any, micro_batches: int
+    plan: _Plan, state: State, x: Tree, y: Tree, key: Key, weights: ArrayLike, micro_batches: int
 ) -> tuple[State, Any]:
     params = state.params
     batch = plan.net, plan.loss, params, x, y, key, weights, gradient
@@ -147,15 +148,15 @@ _train_step = jax.jit(_step, static_argnames="micro_batches")
 def _train_epoch(
     plan: _Plan,
     state: State,
-    x: Any,
-    y: Any,
-    order: Any,
-    key: Any,
-    weights: Any,
+    x: Tree,
+    y: Tree,
+    order: ArrayLike,
+    key: Key,
+    weights: ArrayLike,
     batch_size: int,
     micro_batches: int,
 ) -> tuple[State, Any]:
-    def step(state: State, batch: Any) -> tuple[State, Any]:
+    def step(state: State, batch: Tree) -> tuple[State, Any]:
         rows, k = batch
         w = None if weights is None else weights[rows]
         return _step(plan, state, x[rows], y[rows], k, w, micro_batches)
@@ -177,7 +178,7 @@ def _train_epoch(
     return turn(state), total / len(order)
 
 
-def _in_parts(rows: Any, weights: Any, size: int) -> tuple[Any, Any, int]:
+def _in_parts(rows: Tree, weights: ArrayLike, size: int) -> tuple[Any, Any, int]:
     """(rows, their weights, number of parts of that size): several parts are made whole with the
     first row, at weight 0."""
     n, parts = len(rows), -(-len(rows) // size)
@@ -195,7 +196,7 @@ def _check_reduction(loss: Loss) -> None:
         )
 
 
-def check_order(order: Any, n: int) -> Any:
+def check_order(order: ArrayLike, n: int) -> Any:
     """The rows as an array, of NumPy unless they are one of JAX: a program takes either, and has
     less to do with the former. Raises ValueError unless they are row numbers (n,) in [0, n)."""
     order = order if isinstance(order, jax.Array) else np.asarray(order)

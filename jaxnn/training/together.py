@@ -14,6 +14,7 @@ import numpy as np
 from jax.tree_util import keystr
 
 from jaxnn.core.layer import Layer
+from jaxnn.core.types import Array, ArrayLike, Key, Path, Tree
 from jaxnn.fast.columns import by_columns
 from jaxnn.fast.groups import group_size
 from jaxnn.losses.loss import Loss
@@ -44,7 +45,7 @@ def stack(items: Any) -> Any:
     return jax.tree_util.tree_map_with_path(_stacked, *items)
 
 
-def _stacked(path: Any, *leaves: Any) -> Any:
+def _stacked(path: Path, *leaves: Any) -> Any:
     if all(isinstance(leaf, (int, float)) for leaf in leaves):
         return jnp.asarray(leaves, float)
     shapes = {jnp.shape(leaf) for leaf in leaves}
@@ -56,7 +57,7 @@ def _stacked(path: Any, *leaves: Any) -> Any:
     return jnp.stack([jnp.asarray(leaf) for leaf in leaves])
 
 
-def unstack(tree: Any) -> list[Any]:
+def unstack(tree: Tree) -> list[Any]:
     """The trees that were stacked, as in `[state_0, state_1, ...] = unstack(states)`."""
     leaves, structure = jax.tree.flatten(tree)
     return [structure.unflatten(leaf[i] for leaf in leaves) for i in range(_count(tree))]
@@ -67,13 +68,13 @@ def train_epoch_together(
     loss: Loss,
     optimizers: Transformation,
     states: State,
-    x: Any,
-    y: Any,
-    order: Any,
-    keys: Any = None,
+    x: Tree,
+    y: Tree,
+    order: ArrayLike,
+    keys: Key = None,
     *,
     batch_size: int,
-    weights: Any = None,
+    weights: ArrayLike = None,
     penalties: Any = None,
     statistics_momentum: float = 0.99,
     micro_batches: int = 1,
@@ -119,7 +120,13 @@ def train_epoch_together(
 
 @partial(jax.jit, static_argnames=("batch_size", "micro_batches"), donate_argnames="states")
 def _train_together(
-    shared: Any, optimizers: Any, penalties: Any, states: State, order: Any, keys: Any, **sizes: int
+    shared: Any,
+    optimizers: Any,
+    penalties: Any,
+    states: State,
+    order: ArrayLike,
+    keys: Key,
+    **sizes: int,
 ) -> tuple[State, Any]:
     net, loss, x, y, weights, momentum = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
@@ -142,11 +149,11 @@ def _train_together(
     return jax.lax.map(train, models, batch_size=group)
 
 
-def _like_one(leaf: Any) -> Any:
+def _like_one(leaf: Array) -> Any:
     return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
 
 
-def _count(tree: Any) -> int:
+def _count(tree: Tree) -> int:
     """How many models the leaves of the tree have along their first axis."""
     lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(tree)}
     if len(lengths) != 1 or lengths == {()}:
@@ -158,10 +165,10 @@ def _count(tree: Any) -> int:
     return lengths.pop()[0]
 
 
-def _of_each(name: str, tree: Any, n_models: int) -> Any:
+def _of_each(name: str, tree: Tree, n_models: int) -> Any:
     """The tree with (n_models, ...) at every leaf, where a plain number is that of all."""
 
-    def leaf_of_each(path: Any, leaf: Any) -> Any:
+    def leaf_of_each(path: Path, leaf: Array) -> Any:
         if not jnp.ndim(leaf):
             return jnp.full(n_models, leaf, float)
         if len(leaf) != n_models:
@@ -174,7 +181,7 @@ def _of_each(name: str, tree: Any, n_models: int) -> Any:
     return jax.tree_util.tree_map_with_path(leaf_of_each, tree)
 
 
-def _check_orders(order: Any, n: int, n_models: int) -> Any:
+def _check_orders(order: ArrayLike, n: int, n_models: int) -> Any:
     shape = np.shape(order)
     if len(shape) == 2 and shape[0] == n_models:
         return check_order(np.reshape(order, -1), n).reshape(shape)

@@ -48,6 +48,7 @@ from jaxnn.losses import l2 as l2
 from jaxnn.losses import sigmoid_cross_entropy as sigmoid_cross_entropy
 from jaxnn.losses import softmax_cross_entropy as softmax_cross_entropy
 from jaxnn.losses import sum_square as sum_square
+from jaxnn.optim import KFAC as KFAC
 from jaxnn.optim import SGD as SGD
 from jaxnn.optim import AdaGrad as AdaGrad
 from jaxnn.optim import Adam as Adam
@@ -58,8 +59,9 @@ from jaxnn.optim import averaged as averaged
 from jaxnn.optim import chain as chain
 from jaxnn.optim import clip_by_global_norm as clip_by_global_norm
 from jaxnn.optim import clip_by_value as clip_by_value
+from jaxnn.optim import clip_examples as clip_examples
 from jaxnn.optim import soft_threshold as soft_threshold
-from jaxnn.optim.kfac import KFAC as KFAC
+from jaxnn.optim import track_noise_scale as track_noise_scale
 from jaxnn.readings import clipped as clipped
 from jaxnn.readings import factors as factors
 from jaxnn.readings import gradient as gradient
@@ -72,6 +74,7 @@ from jaxnn.sweep import backprop as backprop
 from jaxnn.sweep import evaluate as evaluate
 from jaxnn.sweep import predict as predict
 from jaxnn.sweep import summary as summary
+from jaxnn.training import Options as Options
 from jaxnn.training import State as State
 from jaxnn.training import freeze as freeze
 from jaxnn.training import stack as stack

@@ -19,18 +19,17 @@ def lazy(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package with a stub.
 
-    `moved` tells of names that stood in the package once: {room: "names"}. They still come, with a
-    warning.
+    `moved` tells of names that stood in the package once: {name: "room.name"}. They still come,
+    with a warning.
     """
     here = sys.modules[package]
     places = _places(Path(str(here.__file__)).with_suffix(".pyi"))
-    rooms = {name: room for room, names in (moved or {}).items() for name in names.split()}
 
     def get(name: str) -> Any:
-        if name in rooms:
-            room = f"{package}.{rooms[name]}"
-            warnings.warn(f"{package}.{name} is now {room}.{name}", DeprecationWarning, 2)
-            value = getattr(import_module(room), name)
+        if moved and name in moved:
+            room, new = f"{package}.{moved[name]}".rsplit(".", 1)
+            warnings.warn(f"{package}.{name} is now {room}.{new}", DeprecationWarning, 2)
+            value = getattr(import_module(room), new)
         elif name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         elif places[name] == package:

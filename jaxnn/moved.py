@@ -1,6 +1,6 @@
-"""Names that stood at the top until version 0.2, and the rooms they stand in now."""
+"""Names that stood at the top until version 0.2, and what they are now."""
 
-MOVED = {
+_ROOMS = {
     "core": (
         "Factor Formed Masked Outer Rows ScaleShift Scaled Shape Stacked Sum Table Tied "
         "count_parameters everything weights"
@@ -17,7 +17,6 @@ MOVED = {
     "initializers": "constant glorot he lecun normal uniform variance_scaling zeros",
     "layers": "Rescale Serial",
     "optim": "apply_updates",
-    "optim.kfac": "kfac_start kfac_step",
     "perceptron": (
         "Fit homogeneous novikoff_bound threshold_unit train_averaged_perceptron "
         "train_multiclass_perceptron train_perceptron train_pocket_perceptron"
@@ -28,4 +27,9 @@ MOVED = {
     ),
     "schedules": ("ConstantRate CosineDecay ExponentialDecay InverseDecay StepDecay WarmUp"),
     "training": "Statistics average_statistics",
+}
+
+MOVED = {name: f"{room}.{name}" for room, names in _ROOMS.items() for name in names.split()} | {
+    "kfac_start": "training.start",  # K-FAC is an optimizer like any other
+    "kfac_step": "training.train_step",
 }

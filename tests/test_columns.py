@@ -77,7 +77,7 @@ OPTIMIZERS = [
 def test_an_epoch_by_columns_is_that_of_single_steps(net, optimizer, turned):
     x, y = data()
     order = np.random.default_rng(1).permutation(N)
-    options: dict[str, Any] = {"penalty": nn.l2(0.01)}
+    options: dict[str, Any] = {"options": nn.Options(penalty=nn.l2(0.01))}
     given = net, optimizer, nn.start(net, optimizer, jax.random.key(0), x), x, y, order
     want = step_by_step(*given, **options)
     got = nn.train_epoch(net, softmax_cross_entropy, *given[1:], batch_size=BATCH, **options)

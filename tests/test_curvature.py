@@ -9,9 +9,9 @@ from jax.flatten_util import ravel_pytree
 import jaxnn as nn
 from jaxnn.core.factors import along_batch
 from jaxnn.core.layer import every_layer, mixing_layers
+from jaxnn.core.swept import Swept
 from jaxnn.curvature.diagonals import ggn_diagonal, hessian_diagonal
 from jaxnn.curvature.products import gnvp, hvp
-from jaxnn.curvature.roots import root_column
 from jaxnn.layers.elementwise import Activation
 from jaxnn.sweep.backpropagation import example_weights, objective
 from tests.cases import CASES, name
@@ -140,7 +140,8 @@ def test_bend_and_root_of_a_loss_are_those_of_its_hessian(loss, targets):
         weigh = jnp.ones(shape) if own is None else own
         weigh = along_batch(c, weigh)[..., None]
         bent = jax.vmap(lambda v: weigh * loss.bend(z, y, v))(eye).reshape(z.size, z.size)
-        root = jax.vmap(lambda u: root_column(loss, z, y, w, u))(eye).reshape(z.size, z.size)
+        swept = Swept(None, loss, None, y, z, None, None, None, c, own)  # pyright: ignore
+        root = jax.vmap(swept.root)(eye).reshape(z.size, z.size)
         wanted = jax.hessian(lambda z: objective(loss, z, y, w)[0])(z).reshape(z.size, z.size)
         return (bent, root.T @ root), (wanted, wanted)
 

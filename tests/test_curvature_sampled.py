@@ -9,9 +9,9 @@ from jax.flatten_util import ravel_pytree
 import jaxnn as nn
 from jaxnn.curvature.diagonals import ggn_diagonal, sampled_ggn_diagonal
 from jaxnn.curvature.products import hvp
-from jaxnn.curvature.roots import root_column
 from jaxnn.readings import second_moment
-from jaxnn.sweep.backpropagation import objective
+from jaxnn.sweep.backpropagation import forward_sweep, objective
+from jaxnn.sweep.records import Batch, Objective
 from tests.compare import KEY, draw
 
 NET, LOSS = nn.serial(nn.Dense(5), nn.tanh, nn.Dense(3)), nn.softmax_cross_entropy
@@ -44,10 +44,9 @@ def test_two_samples_give_their_mean_and_half_their_distance():
 
     @jax.jit
     def one(key):
-        outputs, residuals = net.forward(params, x)
-        signs = jax.random.rademacher(key, outputs.shape, outputs.dtype)
-        s = root_column(loss, outputs, y, None, signs)
-        return ravel_pytree(net.backward(params, residuals, s, second_moment)[1])[0]
+        swept = forward_sweep(Objective(net, loss), params, Batch(x, y))
+        signs = jax.random.rademacher(key, swept.outputs.shape, swept.outputs.dtype)
+        return ravel_pytree(swept.back(swept.root(signs), second_moment))[0]
 
     a, b = (one(key) for key in jax.random.split(KEY, 2))
     np.testing.assert_allclose(ravel_pytree(found.mean)[0], (a + b) / 2, rtol=1e-12)

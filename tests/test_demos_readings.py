@@ -109,7 +109,7 @@ def test_the_noise_of_an_epoch_is_that_of_its_gradients(data):
         estimates.append((trace, (g.mean(0) ** 2).sum() - trace / 32))
         params = jax.tree.map(lambda p, g: p - 0.1 * g.mean(0), params, tree)
     state = nn.start(net, noise_scale.OPTIMIZER, jax.random.key(0), x)
-    state, (_, noise) = noise_scale.epoch(state, x, y, jnp.asarray(batches))
+    state, (_, noise) = noise_scale.epoch(state, x, y, batches.ravel())
     np.testing.assert_allclose(flat(state.params), flat(params), atol=1e-5)
     trace, square = np.mean(estimates, 0)
     np.testing.assert_allclose(noise, [trace / square, trace, square], rtol=1e-3)

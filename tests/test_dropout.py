@@ -91,7 +91,7 @@ def test_the_proximal_step_makes_weights_exactly_zero_where_the_subgradient_does
         for _ in range(3):
             state, _ = nn.train_epoch(
                 net, nn.half_square, optimizer, state, x, y, np.tile(np.arange(30), 100),
-                batch_size=30, penalty=penalty,
+                batch_size=30, options=nn.Options(penalty=penalty),
             )  # fmt: skip
         return np.asarray(state.params.w[:, 0])
 

@@ -97,7 +97,9 @@ def steps(net, optimizer, n, penalty=None, loss=nn.half_square):
     state = first = nn.start(net, optimizer, KEY, x)
     for i in range(n):
         key = jax.random.fold_in(KEY, i)
-        state, _ = nn.train_step(net, loss, optimizer, state, x, y, key, penalty=penalty)
+        state, _ = nn.train_step(
+            net, loss, optimizer, state, x, y, key, options=nn.Options(penalty=penalty)
+        )
     return first.params, state.params
 
 

@@ -87,7 +87,7 @@ def test_the_running_average_of_training_follows_its_formula(momentum):
     state = nn.start(net, nn.SGD(0.1), KEY, x)
     state, _ = nn.train_epoch(
         net, nn.softmax_cross_entropy, nn.SGD(0.1), state, x, y, np.arange(12),
-        batch_size=4, statistics_momentum=momentum,
+        batch_size=4, options=nn.Options(statistics_momentum=momentum),
     )  # fmt: skip
     means = np.asarray(x).reshape(3, 4, 5).mean(1)
     want = means[0]

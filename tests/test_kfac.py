@@ -9,8 +9,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import jaxnn as nn
-from jaxnn.curvature.kronecker_factors import KroneckerFactors, kflr, kronecker
-from jaxnn.optim.kfac import KFAC, kfac_start, kfac_step
+from jaxnn.curvature import KroneckerFactors, kflr, kronecker
+from jaxnn.optim.kfac import KFAC
 from jaxnn.optim.kfac_inverse import Inverses, Spectra, inverted, preconditioned
 from jaxnn.sweep.accumulation import accumulate
 from jaxnn.sweep.backpropagation import objective
@@ -170,8 +170,8 @@ def test_factors_of_zero_leave_the_gradient_over_the_damping(inverse):
 def test_a_step_on_one_example_is_that_of_the_damped_gauss_newton_blocks():
     x, y = data((1, 2))
     kfac = KFAC(nn.SGD(1.0), damping=0.3, fisher="exact")
-    state = kfac_start(NET, kfac, KEY, x)
-    moved, value = kfac_step(NET, LOSS, kfac, state, x, y)
+    state = nn.start(NET, kfac, KEY, x)
+    moved, value = nn.train_step(NET, LOSS, kfac, state, x, y)
     want, grads = nn.backprop(NET, LOSS, state.params, x, y)
     matrix = np.array(gauss_newton(NET, state.params, x, y))
     matrix[:12, 12:] = matrix[12:, :12] = 0
@@ -184,14 +184,14 @@ def test_a_step_on_one_example_is_that_of_the_damped_gauss_newton_blocks():
 def test_averages_decay_both_factors_together_and_wait_for_their_turn():
     kfac = KFAC(nn.SGD(0.1), decay=0.6, every=2, fisher="exact")
     (x, y), (x2, y2) = data((5, 2)), data((5, 2), seed=7)
-    state = kfac_start(NET, kfac, KEY, x)
+    state = nn.start(NET, kfac, KEY, x)
     first = kflr(NET, LOSS, state.params, x, y)
-    state, _ = kfac_step(NET, LOSS, kfac, state, x, y)
+    state, _ = nn.train_step(NET, LOSS, kfac, state, x, y)
     assert_trees_close(state.optimizer.factors, first, rtol=1e-9)
-    state, _ = kfac_step(NET, LOSS, kfac, state, x2, y2)
+    state, _ = nn.train_step(NET, LOSS, kfac, state, x2, y2)
     assert_trees_close(state.optimizer.factors, first, rtol=1e-9)
     new = kflr(NET, LOSS, state.params, x2, y2)
-    state, _ = kfac_step(NET, LOSS, kfac, state, x2, y2)
+    state, _ = nn.train_step(NET, LOSS, kfac, state, x2, y2)
     half = jax.tree.map(lambda a, b: 0.5 * (a + b), first, new)  # the second weighs 1/2 > 1 - 0.6
     assert_trees_close(state.optimizer.factors, half, rtol=1e-9)
 
@@ -203,11 +203,11 @@ def test_sampled_factors_have_the_mean_of_the_exact_ones():
     @jax.jit
     def many(state):
         def step(state, _):
-            return kfac_step(NET, LOSS, kfac, state, x, y)[0], None
+            return nn.train_step(NET, LOSS, kfac, state, x, y)[0], None
 
         return jax.lax.scan(step, state, None, length=400)[0]
 
-    state = many(kfac_start(NET, kfac, KEY, x))
+    state = many(nn.start(NET, kfac, KEY, x))
     exact, found = kflr(NET, LOSS, state.params, x, y), state.optimizer.factors
     assert_trees_close(found, exact, rtol=0.04)  # 16,000 samples: 1/sqrt of that is 0.008 an entry
     assert_trees_close(found[0].w.inputs, exact[0].w.inputs, rtol=1e-9)
@@ -238,21 +238,21 @@ def test_training_inside_a_jit_of_ones_own_goes_further_than_plain_descent(chang
     @jax.jit
     def train(state):
         def step(state, _):
-            return kfac_step(net, LOSS, kfac, state, x, y)
+            return nn.train_step(net, LOSS, kfac, state, x, y)
 
         return jax.lax.scan(step, state, None, length=60)[1]
 
-    assert train(kfac_start(net, kfac, KEY, x))[-1] < 0.8 * plain
+    assert train(nn.start(net, kfac, KEY, x))[-1] < 0.8 * plain
 
 
 def test_other_parameters_go_on_with_their_plain_gradient():
     net = nn.serial(nn.Embedding(3, 2), LSTM(2), LayerNorm(), nn.Dense(3))
     x = y = jnp.asarray([[0, 1], [2, 2]], jnp.int32)
     kfac = KFAC(nn.SGD(1.0))
-    state = kfac_start(net, kfac, KEY, x)
+    state = nn.start(net, kfac, KEY, x)
     state = state._replace(params=draw(state.params, 1))
     moved = jax.tree.map(
-        jnp.subtract, state.params, kfac_step(net, LOSS, kfac, state, x, y)[0].params
+        jnp.subtract, state.params, nn.train_step(net, LOSS, kfac, state, x, y)[0].params
     )
     _, grads = nn.backprop(net, LOSS, state.params, x, y)
     same = jax.tree.map(lambda a, b: bool(np.allclose(a, b)), moved, grads)
@@ -268,27 +268,31 @@ def test_other_parameters_go_on_with_their_plain_gradient():
 def test_penalties_weights_and_the_optimizer_inside_take_part():
     x, y = data((5, 2))
     kfac = KFAC(nn.SGD(0.1, momentum=0.9), fisher="exact")
-    state, w = kfac_start(NET, kfac, KEY, x), jnp.asarray([1.0, 1.0, 0.0, 0.0, 0.0])
-    a, value = kfac_step(NET, LOSS, kfac, state, x, y, weights=w, penalty=nn.l2(0.1))
-    b, same = kfac_step(NET, LOSS, kfac, state, x[:2], y[:2], penalty=nn.l2(0.1))
+    state, w = nn.start(NET, kfac, KEY, x), jnp.asarray([1.0, 1.0, 0.0, 0.0, 0.0])
+    a, value = nn.train_step(
+        NET, LOSS, kfac, state, x, y, options=nn.Options(weights=w, penalty=nn.l2(0.1))
+    )
+    b, same = nn.train_step(
+        NET, LOSS, kfac, state, x[:2], y[:2], options=nn.Options(penalty=nn.l2(0.1))
+    )
     assert_trees_close((a.params, value), (b.params, same))
     assert_trees_close(a.optimizer.optimizer.slots[0], b.optimizer.optimizer.slots[0])
-    assert kfac_step(NET, LOSS, kfac, state, x[:2], y[:2])[1] < same
+    assert nn.train_step(NET, LOSS, kfac, state, x[:2], y[:2])[1] < same
 
 
 def test_what_kfac_cannot_do_is_refused():
     x, y = data((4, 2))
-    state = kfac_start(NET, KFAC(nn.SGD(0.1)), KEY, x)
+    state = nn.start(NET, KFAC(nn.SGD(0.1)), KEY, x)
     mixing = nn.serial(nn.Dense(2), nn.BatchNorm(), nn.Dense(3))
-    with pytest.raises(ValueError, match=r"kfac_start: .*got \[1\] BatchNorm\(\); freeze"):
-        kfac_start(mixing, KFAC(nn.SGD(0.1)), KEY, x)
+    with pytest.raises(ValueError, match=r"of its own, got .*: \[1\] BatchNorm\(\); choose"):
+        nn.start(mixing, KFAC(nn.SGD(0.1)), KEY, x)
     with pytest.raises(ValueError, match=r"kflr: .*got \[1\] BatchNorm\(\); freeze"):
         kflr(mixing, LOSS, drawn(mixing, x), x, y)
     tied = TiedTable(3, 2, nn.tanh)
-    with pytest.raises(ValueError, match=r"TiedTable.*: expected a network with an affine map"):
-        kfac_start(tied, KFAC(nn.SGD(0.1)), KEY, y[:, None])
+    with pytest.raises(ValueError, match=r"KFAC.*: expected a network with an affine map"):
+        nn.start(tied, KFAC(nn.SGD(0.1)), KEY, y[:, None])
     with pytest.raises(ValueError, match="expected reduction 'mean' or 'sum'"):
-        kfac_step(NET, LOSS.replace(reduction="none"), KFAC(nn.SGD(0.1)), state, x, y)
+        nn.train_step(NET, LOSS.replace(reduction="none"), KFAC(nn.SGD(0.1)), state, x, y)
 
 
 @pytest.mark.parametrize(

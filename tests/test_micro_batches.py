@@ -28,7 +28,7 @@ def start(net, x):
     return nn.State(params, SGD(0.5, momentum=0.5).init(params))
 
 
-def epoch(micro_batches, net=NET, batch_size=6, **given):
+def epoch(micro_batches, net=NET, batch_size=6, weights=None):
     x, y = data()
     order = np.random.default_rng(0).permutation(N)
     return nn.train_epoch(
@@ -40,9 +40,7 @@ def epoch(micro_batches, net=NET, batch_size=6, **given):
         y,
         order,
         batch_size=batch_size,
-        penalty=nn.l2(0.1),
-        micro_batches=micro_batches,
-        **given,
+        options=nn.Options(weights, nn.l2(0.1), micro_batches=micro_batches),
     )
 
 
@@ -65,7 +63,8 @@ def test_a_step_uses_the_gradient_of_accumulate_and_its_keys():
     net, (x, y), w = serial(nn.Dropout(0.5), NET), data(8), np.linspace(0.5, 1, 8)
     state = start(net, x)._replace(optimizer=SGD(1.0).init(None))
     given = {"micro_batches": 4, "weights": w}
-    moved, value = nn.train_step(net, softmax_cross_entropy, SGD(1.0), state, x, y, KEY, **given)
+    training = net, softmax_cross_entropy, SGD(1.0), state, x, y, KEY
+    moved, value = nn.train_step(*training, options=nn.Options(**given))
     wanted, grads = nn.accumulate(net, softmax_cross_entropy, state.params, x, y, KEY, **given)
     assert_trees_close(value, wanted)
     assert_trees_close(jax.tree.map(jnp.subtract, state.params, moved.params), grads)
@@ -79,7 +78,13 @@ def test_the_memory_of_a_step_is_that_of_a_part():
     def memory(parts):
         def step(state):
             return nn.train_step(
-                net, softmax_cross_entropy, SGD(0.1), state, x, y, micro_batches=parts
+                net,
+                softmax_cross_entropy,
+                SGD(0.1),
+                state,
+                x,
+                y,
+                options=nn.Options(micro_batches=parts),
             )
 
         return temporary(jax.jit(step).lower(state).compile())
@@ -105,7 +110,9 @@ def test_what_is_observed_is_the_mean_over_the_parts():
     x, y = data(8)
     net = serial(Mean(), NET)
     state = nn.start(net, SGD(0.1), KEY, x)
-    moved, _ = nn.train_step(net, softmax_cross_entropy, SGD(0.1), state, x, y, micro_batches=2)
+    moved, _ = nn.train_step(
+        net, softmax_cross_entropy, SGD(0.1), state, x, y, options=nn.Options(micro_batches=2)
+    )
     assert moved.statistics is not None
     assert_trees_close(moved.statistics.average[0], x.mean(0))
 
@@ -113,7 +120,8 @@ def test_what_is_observed_is_the_mean_over_the_parts():
 def step(net=NET, **given):
     x, y = data(8)
     state = start(net, x)
-    return nn.train_step(net, softmax_cross_entropy, SGD(0.1), state, x, y, **given)
+    options = nn.Options(**given)
+    return nn.train_step(net, softmax_cross_entropy, SGD(0.1), state, x, y, options=options)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from jaxnn.readings import (
     weighted,
 )
 from jaxnn.sweep.backpropagation import sweep
+from jaxnn.sweep.records import Batch, Objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 
@@ -57,7 +58,7 @@ def both(layer, params, x, dy, weights, readings, names):
         return jax.grad(lambda p: (layer.forward(p, x, KEY)[0][n] * dy[n]).sum())(params)
 
     loss = Inner(reduction="sum")
-    found = sweep(layer, loss, params, x, dy, KEY, weights, readings)[1]
+    found = sweep(Objective(layer, loss), params, Batch(x, dy, weights, KEY), readings)[1]
     return dict(zip(names, found, strict=True)), jax.vmap(alone)(jnp.arange(len(x)))
 
 

@@ -15,6 +15,7 @@ from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
 from jaxnn.core.layer import mixing_layers
 from jaxnn.layers.repeat import _without
 from jaxnn.sweep.backpropagation import sweep
+from jaxnn.sweep.records import Batch, Objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LayerNorm
 
@@ -132,7 +133,7 @@ def test_a_large_batch_is_read_a_block_at_a_time(monkeypatch):
 
     def given(net, params, x, y):
         loss = nn.softmax_cross_entropy.replace(reduction="sum")
-        return sweep(net, loss, params, x, y, None, None, read)[1]
+        return sweep(Objective(net, loss), params, Batch(x, y), read)[1]
 
     whole, _ = both(layer, given)
     monkeypatch.setattr("jaxnn.readings.blocks.LIMIT", 300)

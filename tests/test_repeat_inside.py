@@ -9,7 +9,6 @@ import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
 from jaxnn.check import check_layer
 from jaxnn.layers.activations import Tanh
-from jaxnn.optim.kfac import kfac_start, kfac_step
 from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw
 from tests.test_repeat import N, around, both, joined, setting, x64
@@ -53,7 +52,9 @@ def test_it_trains_and_is_summed_up_as_one_layer():
     for _ in range(40):
         order = np.arange(64)
         given = net, nn.softmax_cross_entropy, optimizer, state, x, y, order, KEY
-        state, value = nn.train_epoch(*given, batch_size=16, penalty=nn.l2(1e-4))
+        state, value = nn.train_epoch(
+            *given, batch_size=16, options=nn.Options(penalty=nn.l2(1e-4))
+        )
         values.append(float(value))
     assert values[-1] < 0.6 * values[0]
     found = nn.summary(net, x)
@@ -68,8 +69,8 @@ def test_kfac_goes_on_with_the_plain_gradient():
     found = nn.curvature.kflr(net, nn.softmax_cross_entropy, params, x, y)
     assert found[1] == (nn.Affine(None, None), ())
     kfac = nn.KFAC(nn.SGD(0.1))
-    state = kfac_start(net, kfac, KEY, x)
-    moved, _ = kfac_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
+    state = nn.start(net, kfac, KEY, x)
+    moved, _ = nn.train_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
     _, grads = nn.backprop(net, nn.softmax_cross_entropy, state.params, x, y)
     plain = jax.tree.map(lambda p, g: p - 0.1 * g, state.params[1], grads[1])
     assert_trees_close(moved.params[1], plain, rtol=1e-5)

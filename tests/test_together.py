@@ -45,23 +45,24 @@ def starts(net, optimizers, x):
     return [nn.start(net, o, key, x) for o, key in zip(optimizers, keys, strict=True)]
 
 
-def assert_alike(net, optimizers, order, keys=None, penalties=None, **options):
+def assert_alike(net, optimizers, order, keys=None, penalties=None, batch_size=4, **given):
     """One after another and together the models get the same states and objectives."""
     x, y = data()
-    options = {"batch_size": 4} | options
     alone = []
     for i, (optimizer, state) in enumerate(
         zip(optimizers, starts(net, optimizers, x), strict=True)
     ):
         rows = order if order.ndim == 1 else order[i]
-        penalty, key = (given and given[i] for given in (penalties, keys))
+        penalty, key = (each and each[i] for each in (penalties, keys))
         one = net, softmax_cross_entropy, optimizer, state, x, y, rows, key
-        alone.append(nn.train_epoch(*one, penalty=penalty, **options))
+        options = nn.Options(penalty=penalty, **given)
+        alone.append(nn.train_epoch(*one, batch_size=batch_size, options=options))
     several = optimizers[0] if optimizers[0] is HALVE else stack(optimizers)
     states = stack(starts(net, optimizers, x))
-    penalties, keys = (given and stack(given) for given in (penalties, keys))
+    penalties, keys = (each and stack(each) for each in (penalties, keys))
+    options = nn.Options(penalty=penalties, **given)
     all_ = net, softmax_cross_entropy, several, states, x, y, order, keys
-    got = train_epoch_together(*all_, penalties=penalties, **options)
+    got = train_epoch_together(*all_, batch_size=batch_size, options=options)
     assert_trees_close(got, stack(alone), rtol=1e-12)
 
 
@@ -156,7 +157,7 @@ def test_a_plain_number_is_that_of_every_model_and_another_compiles_nothing():
         states = stack(starts(NET, [SGD(0.1, momentum=0.5)] * 3, x))
         old = states.params[2].w
         arguments = NET, softmax_cross_entropy, optimizers, states, x, y, orders(3)
-        got = train_epoch_together(*arguments, batch_size=4, penalties=penalties)
+        got = train_epoch_together(*arguments, batch_size=4, options=nn.Options(penalty=penalties))
         assert old.is_deleted()
         return got
 
@@ -207,13 +208,14 @@ def test_what_is_stacked_comes_apart_again():
 
 
 X, Y = data()
+PENALTIES = nn.l2(jnp.ones(3))
 STATES = stack(starts(NET, [SGD(0.1)] * 2, X))
 
 
-def epoch(optimizers=None, states=STATES, order=None, **options):
+def epoch(optimizers=None, states=STATES, order=None, batch_size=4, **given):
     order = orders()[0] if order is None else order
     arguments = NET, softmax_cross_entropy, optimizers or SGD(0.1), states, X, Y, order
-    return train_epoch_together(*arguments, **({"batch_size": 4} | options))
+    return train_epoch_together(*arguments, batch_size=batch_size, **given)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,10 @@ def epoch(optimizers=None, states=STATES, order=None, **options):
         (lambda: unstack(()), "got shapes of no leaves; make one with jaxnn.stack"),
         (lambda: epoch(states=unstack(STATES)[0]), r"first axis of every leaf, got shapes \(\)"),
         (lambda: epoch(SGD(jnp.ones(3))), r"optimizers\.learning_rate: expected a number, or 2 of"),
-        (lambda: epoch(penalties=nn.l2(jnp.ones(3))), r"penalties\.l2: .* got shape \(3,\)"),
+        (
+            lambda: epoch(options=nn.Options(penalty=nn.l2(jnp.ones(3)))),
+            r"penalties\.l2: .* got shape \(3,\)",
+        ),
         (
             lambda: epoch(keys=jax.random.key(0)),
             r"expected keys \(2,\), one for each .* shape \(\)",

@@ -54,7 +54,13 @@ def test_ten_steps_equal_ten_steps_with_autodiff(optimizer):
     reference = jax.jit(lambda s: autodiff_step(NET, optimizer, s, x, y, l2=0.1))
     for _ in range(10):
         ours, value = nn.train_step(
-            NET, softmax_cross_entropy, optimizer, ours, x, y, penalty=nn.l2(0.1)
+            NET,
+            softmax_cross_entropy,
+            optimizer,
+            ours,
+            x,
+            y,
+            options=nn.Options(penalty=nn.l2(0.1)),
         )
         theirs, wanted = reference(theirs)
         assert_trees_close(value, wanted)
@@ -96,10 +102,24 @@ def test_example_weights_travel_with_their_rows_through_an_epoch():
     for at in range(0, N, 4):
         rows = order[at : at + 4]
         want, _ = nn.train_step(
-            NET, softmax_cross_entropy, SGD(0.5), want, x[rows], y[rows], weights=w[rows]
+            NET,
+            softmax_cross_entropy,
+            SGD(0.5),
+            want,
+            x[rows],
+            y[rows],
+            options=nn.Options(weights=w[rows]),
         )
     got, _ = nn.train_epoch(
-        NET, softmax_cross_entropy, SGD(0.5), state, x, y, order, batch_size=4, weights=w
+        NET,
+        softmax_cross_entropy,
+        SGD(0.5),
+        state,
+        x,
+        y,
+        order,
+        batch_size=4,
+        options=nn.Options(weights=w),
     )
     assert_trees_close(got, want)
 
@@ -194,7 +214,9 @@ def test_what_is_built_anew_does_not_trace_anew():
             nn.clip_by_global_norm(rate), Adam(nn.schedules.CosineDecay(rate, 100))
         )
         state = nn.start(net, optimizer, jax.random.key(seed), x)
-        state, _ = nn.train_step(net, loss, optimizer, state, x, y, penalty=nn.l2(rate))
+        state, _ = nn.train_step(
+            net, loss, optimizer, state, x, y, options=nn.Options(penalty=nn.l2(rate))
+        )
         nn.backprop(net, loss, state.params, x, y)
         order = np.random.default_rng(seed).permutation(8)
         state, _ = nn.train_epoch(net, loss, optimizer, state, x, y, order, batch_size=4)

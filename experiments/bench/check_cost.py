@@ -19,6 +19,7 @@ import numpy as np
 import jaxnn as nn
 from jaxnn.check import check_grad
 from jaxnn.sweep.backpropagation import objective, sweep
+from jaxnn.sweep.records import Batch, Objective
 
 NET = nn.serial(nn.Dense(1000), nn.tanh, nn.Dense(250), nn.tanh, nn.Dense(10))
 BATCH = 256
@@ -32,7 +33,8 @@ def value(params: Any, x: Any, y: Any) -> Any:
 
 def gradient(params: Any, x: Any, y: Any) -> Any:
     """Its gradient by hand."""
-    return sweep(NET, nn.softmax_cross_entropy, params, x, y, None, None, nn.gradient)[1]
+    problem = Objective(NET, nn.softmax_cross_entropy)
+    return sweep(problem, params, Batch(x, y), nn.gradient)[1]
 
 
 def main(words: list[str]) -> int:

@@ -25,6 +25,7 @@ from jaxnn.check import Report, check_backprop, check_grad
 from jaxnn.check.numeric.arrays import exact, named, perturbed
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, sweep
+from jaxnn.sweep.records import Batch, Objective
 
 PERTURB = 0.1  # so that no bias is 0 and no scale is 1, as training has them soon enough
 
@@ -117,7 +118,7 @@ def gradients(setting: Setting) -> tuple[Any, Any]:
         return objective(task.loss, task.net.forward(params, x, key)[0], y)[0]
 
     def both(params: Any, x: Any) -> tuple[Any, Any]:
-        found = sweep(task.net, task.loss, params, x, y, key, None, gradient)[1]
+        found = sweep(Objective(task.net, task.loss), params, Batch(x, y, key=key), gradient)[1]
         return found, jax.grad(value)(params, x)
 
     with jax.enable_x64(True):

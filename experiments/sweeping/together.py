@@ -93,9 +93,11 @@ class Together(NamedTuple):
             self._orders(number, n),
             stack([draws.fold_in(run_key(experiment), number) for experiment in experiments]),
             batch_size=train.batch_size,
-            weights=self.part.weights,
-            penalties=_penalties(experiments),
-            micro_batches=train.micro_batches,
+            options=nn.Options(
+                weights=self.part.weights,
+                penalty=_penalties(experiments),
+                micro_batches=train.micro_batches,
+            ),
         )
 
     def _alone(self, states: nn.State, number: int, rate: float) -> tuple[nn.State, Any]:

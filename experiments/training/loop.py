@@ -61,9 +61,9 @@ def one_epoch(
         order(experiment, number, len(part.x)),
         draws.fold_in(run_key(experiment), number),
         batch_size=train.batch_size,
-        weights=part.weights,
-        penalty=task.penalty,
-        micro_batches=train.micro_batches,
+        options=nn.Options(
+            weights=part.weights, penalty=task.penalty, micro_batches=train.micro_batches
+        ),
     )
     objective = float(objective)  # waits for the epoch to end, so that its time is whole
     return Epoch(number, state, objective, time.perf_counter() - started, rate)

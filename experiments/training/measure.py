@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jaxnn as nn
 from experiments.config import Experiment
 from experiments.training.events import check_events
 from experiments.training.frozen import frozen
@@ -27,6 +28,8 @@ def measure(experiment: Experiment, task: Task, epoch: Epoch) -> tuple[dict[str,
         "objective": epoch.objective,
         **scores(task._replace(net=net), params, _parts(experiment, task, epoch), train.metrics),
     }
+    reported = nn.optim.reported(task.optimizer, epoch.state.optimizer)
+    found |= {name: float(value) for name, value in reported.items()}
     if train.watch:
         found |= watch(experiment, task, epoch, net, params, epoch.rate)
     if train.alignment:

@@ -23,8 +23,9 @@ from experiments.training.task import Task
 from jaxnn.core.layer import Layer, Read, map_innermost
 from jaxnn.core.values import Pytree, static
 from jaxnn.fast import draws
-from jaxnn.readings import gradient
+from jaxnn.optim.asking import asked, with_penalty
 from jaxnn.sweep.backpropagation import sweep
+from jaxnn.sweep.records import Batch, Objective
 
 
 def finite(params: Any) -> bool:
@@ -89,9 +90,11 @@ def _step(experiment: Experiment, task: Task, state: nn.State, batch: _Batch) ->
         batch.x,
         batch.y,
         batch.key,
-        weights=batch.weights,
-        penalty=task.penalty,
-        micro_batches=experiment.train.micro_batches,
+        options=nn.Options(
+            weights=batch.weights,
+            penalty=task.penalty,
+            micro_batches=experiment.train.micro_batches,
+        ),
     )
 
 
@@ -179,9 +182,9 @@ def _all_steps(task: Task, state: nn.State, batch: _Batch) -> list[_Passed]:
     log: list[_Passed] = []
     net = map_innermost(lambda path, layer: _Watch(layer, path, log), task.net)
     params = state.params
-    value, grads, _ = sweep(
-        net, task.loss, params, batch.x, batch.y, batch.key, batch.weights, gradient
-    )
+    _, x, y, key, weights = batch
+    reading = asked(task.optimizer, state.optimizer)
+    value, read, _ = sweep(Objective(net, task.loss), params, Batch(x, y, weights, key), reading)
     forward = [one for one in log if one.what.startswith("forward")]
     backward = log[len(forward) :]
     given = {"outputs": forward[-1].gave["outputs"]}
@@ -191,9 +194,9 @@ def _all_steps(task: Task, state: nn.State, batch: _Batch) -> list[_Passed]:
         extra, more = task.penalty(params)
         gave = {"an objective": _largest(extra), "gradients": _largest(more)}
         steps.append(_Passed("penalty", {"parameters": _largest(params)}, gave))
-        grads = jax.tree.map(jnp.add, grads, more)
-    updates, _ = task.optimizer.update(grads, state.optimizer, params)
-    given = {"gradients": _largest(grads), "sums kept": _largest(state.optimizer)}
+        read = with_penalty(reading, read, more)
+    updates, _ = task.optimizer.update(read, state.optimizer, params)
+    given = {"gradients": _largest(read), "sums kept": _largest(state.optimizer)}
     gave = {f"an update of {name}": _largest(leaf) for name, leaf in named(updates).items()}
     steps.append(_Passed("optimizer", given, gave))
     given = {"updates": _largest(updates), "parameters": _largest(params)}

@@ -24,8 +24,8 @@ from experiments.training.loop import Epoch, run_key
 from experiments.training.probe import Seen, paths_of, probed, seen, short
 from experiments.training.task import Task
 from jaxnn.fast import draws
-from jaxnn.readings import gradient
-from jaxnn.sweep.backpropagation import sweep
+from jaxnn.sweep.records import Batch, Objective
+from jaxnn.training.steps import Plan, found_by
 
 EXAMPLES = 1000  # that units are looked at with
 NEAR = 0.02
@@ -63,29 +63,27 @@ def _look(
 ) -> list[Seen]:
     """What is asked for, under the names of the metrics."""
     found = []
-    if "gradients" in asked or "updates" in asked:
-        grads = _gradients(task, state.params, key, n)
-        if "gradients" in asked:
-            found += [Seen(f"gradient_norm {path}", _norm(g)) for path, g in _trained(grads)]
-        if "updates" in asked:
-            updates, _ = task.optimizer.update(grads, state.optimizer, state.params)
-            pairs = zip(_trained(updates), _trained(state.params), strict=True)
-            found += [
-                Seen(f"update_ratio {path}", _norm(u) / _norm(w))
-                for (path, u), (_, w) in pairs
-                if w.ndim > 1
-            ]
+    x, y, weights = (None if a is None else a[:n] for a in task.train)
+    batch = Batch(x, y, weights, key)
+    if "gradients" in asked:
+        grads = _found(task, nn.SGD(1.0), state, batch)
+        found += [Seen(f"gradient_norm {path}", _norm(g)) for path, g in _trained(grads)]
+    if "updates" in asked:
+        read = _found(task, task.optimizer, state, batch)
+        updates, _ = task.optimizer.update(read, state.optimizer, state.params)
+        pairs = zip(_trained(updates), _trained(state.params), strict=True)
+        found += [
+            Seen(f"update_ratio {path}", _norm(u) / _norm(w))
+            for (path, u), (_, w) in pairs
+            if w.ndim > 1
+        ]
     return found + _units(task, net, params) if "units" in asked else found
 
 
-def _gradients(task: Task, params: Any, key: Any, n: int) -> Any:
-    part = task.train
-    weights = None if part.weights is None else part.weights[:n]
-    batch = part.x[:n], part.y[:n], key, weights
-    grads = sweep(task.net, task.loss, params, *batch, gradient)[1]
-    if task.penalty is None:
-        return grads
-    return jax.tree.map(jnp.add, grads, task.penalty(params)[1])
+def _found(task: Task, optimizer: Any, state: nn.State, batch: Batch) -> Any:
+    """What an optimizer reads of a mini-batch."""
+    objective = Objective(task.net, task.loss, task.penalty)
+    return found_by(Plan(objective, optimizer, None), state, batch)[1]
 
 
 def _trained(tree: Any) -> list[tuple[str, Any]]:

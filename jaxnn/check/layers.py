@@ -15,6 +15,7 @@ from jaxnn.core.layer import Layer, inner_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, prepare, sweep
+from jaxnn.sweep.records import Batch, Objective
 
 
 def check_layer(layer: Layer, params: Any, x: Any, *, key: Any = None, **options: Any) -> Report:
@@ -50,7 +51,7 @@ def check_backprop(
     """
     key = any_key() if key is None else key
     params = drawn(net, x) if params is None else params
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
+    x, y, weights, _ = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
     args = (params, x, y) if weights is None else (params, x, y, weights)
 
     def value(params: Any, x: Any, y: Any, weights: Any = None) -> Any:
@@ -59,7 +60,7 @@ def check_backprop(
     def manual(args: Any, dy: Any) -> tuple[Any, ...]:
         params, x, y = args[:3]
         weights = args[3] if len(args) > 3 else None
-        return (sweep(net, loss, params, x, y, key, weights, gradient)[1],)
+        return (sweep(Objective(net, loss), params, Batch(x, y, weights, key), gradient)[1],)
 
     problem = Problem(
         title=repr(net),

@@ -8,20 +8,31 @@
 `jaxnn.curvature.products` says what H and G are.
 """
 
-from jaxnn.curvature.diagonals import Sampled, ggn_diagonal, hessian_diagonal, sampled_ggn_diagonal
+from jaxnn.curvature.diagonals import (
+    GGNDiagonal,
+    Sampled,
+    SampledGGNDiagonal,
+    ggn_diagonal,
+    hessian_diagonal,
+    sampled_ggn_diagonal,
+)
+from jaxnn.curvature.fisher import Fisher, kflr
 from jaxnn.curvature.input_gradients import (
     input_gradient,
     input_jacobian,
     integrated_gradients,
     saliency,
 )
-from jaxnn.curvature.kronecker_factors import Kronecker, KroneckerFactors, kflr, kronecker
+from jaxnn.curvature.kronecker_factors import Kronecker, KroneckerFactors, kronecker
 from jaxnn.curvature.products import gnvp, hvp
 
 __all__ = [
+    "Fisher",
+    "GGNDiagonal",
     "Kronecker",
     "KroneckerFactors",
     "Sampled",
+    "SampledGGNDiagonal",
     "ggn_diagonal",
     "gnvp",
     "hessian_diagonal",

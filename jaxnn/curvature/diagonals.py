@@ -7,7 +7,6 @@ what is pulled back. The squares of one column are the second moment of its fact
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,12 +14,15 @@ import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Outer, Scaled, Sum
 from jaxnn.core.layer import Layer, curved_layers
+from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
-from jaxnn.curvature.roots import check_unmixed, n_columns, random_signs, root_column, unit
+from jaxnn.core.values import static
+from jaxnn.curvature.roots import asked_of, n_columns, random_signs, unit
 from jaxnn.losses.loss import Loss
-from jaxnn.readings import second_moment
-from jaxnn.sweep.backpropagation import prepare
+from jaxnn.readings.moments import second_moment
+from jaxnn.readings.reading import Reading
+from jaxnn.sweep.records import Batch
 
 
 class Sampled(NamedTuple):
@@ -47,9 +49,7 @@ def ggn_diagonal(
     `backprop`; ValueError for a network that mixes examples, TypeError for a loss without `root`.
     Source: Schraudolph 2002; Dangel, Kunstner and Hennig 2020, section 2.3.
     """
-    check_unmixed("ggn_diagonal", net)
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _exact(net, loss, params, x, y, key, weights)
+    return asked_of("ggn_diagonal", GGNDiagonal(), net, loss, params, Batch(x, y, weights, key))
 
 
 def sampled_ggn_diagonal(
@@ -70,11 +70,8 @@ def sampled_ggn_diagonal(
     `ggn_diagonal` costs as many sweeps. Arguments and errors as there; ValueError for fewer than
     two samples, which have no spread.
     """
-    check_unmixed("sampled_ggn_diagonal", net)
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise ValueError(f"expected samples to be a whole number >= 2, got {samples!r}")
-    return _sampled(net, loss, params, x, y, signs, key, weights, samples=samples)
+    reading, batch = SampledGGNDiagonal(signs, samples), Batch(x, y, weights, key)
+    return asked_of("sampled_ggn_diagonal", reading, net, loss, params, batch)
 
 
 def hessian_diagonal(
@@ -104,26 +101,63 @@ def hessian_diagonal(
     return ggn_diagonal(net, loss, params, x, y, key, weights=weights)
 
 
-@jax.jit
-def _exact(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
-) -> Any:
-    columns, outputs = _columns(net, loss, params, x, y, key, weights)
+class GGNDiagonal(Reading):
+    """diag(G) as a reading, `ggn_diagonal` of a sweep that gives more. Micro-batches add up."""
 
-    def squares(v: Tree) -> Any:
-        def of(factor: Any) -> Any:
-            return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
+    per_example = True
 
-        return over(Factor, of, columns(unit(v, outputs)))
+    def pull(self, swept: Swept) -> Tree:
+        def squares(v: Tree) -> Tree:
+            def of(factor: Any) -> Array:
+                return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
 
-    def moment(factor: Factor, total: Any) -> Any:
-        return second_moment(factor.replace(d=jnp.sqrt(total))) if _apart(factor) else total
+            return over(Factor, of, _column(swept, unit(v, swept.outputs)))
 
-    def add(total: Any, v: Tree) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, squares(v)), None
+        def moment(factor: Any, total: Array) -> Array:
+            return second_moment(factor.replace(d=jnp.sqrt(total))) if _apart(factor) else total
 
-    total = jax.lax.scan(add, _zeros(squares, jnp.int32(0)), jnp.arange(n_columns(outputs)))[0]
-    return over(Factor, moment, columns(unit(0, outputs)), total)
+        def add(total: Tree, v: Tree) -> tuple[Tree, None]:
+            return jax.tree.map(jnp.add, total, squares(v)), None
+
+        columns = jnp.arange(n_columns(swept.outputs))
+        total = jax.lax.scan(add, _zeros(squares, jnp.int32(0)), columns)[0]
+        return over(Factor, moment, _column(swept, unit(0, swept.outputs)), total)
+
+
+class SampledGGNDiagonal(Reading):
+    """`sampled_ggn_diagonal` as a reading, of a key `signs`. Micro-batches add up."""
+
+    signs: Any
+    samples: int = static()
+    per_example = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 2:
+            raise ValueError(f"expected samples to be a whole number >= 2, got {self.samples!r}")
+
+    def part(self, rows: Tree) -> "SampledGGNDiagonal":
+        return self.replace(signs=jax.random.fold_in(self.signs, rows[0]))
+
+    def pull(self, swept: Swept) -> Sampled:
+        def squares(u: Array) -> Tree:
+            return over(Factor, second_moment, _column(swept, u))
+
+        def add(moments: Any, sample: Any) -> tuple[Any, None]:
+            (k, own), (mean, spread) = sample, moments
+            found = squares(random_signs(own, swept.outputs))
+            off = jax.tree.map(jnp.subtract, found, mean)
+            mean = jax.tree.map(lambda m, o: m + o / k.astype(o.dtype), mean, off)
+            spread = jax.tree.map(lambda s, o, f, m: s + o * (f - m), spread, off, found, mean)
+            return (mean, spread), None
+
+        zeros = _zeros(squares, swept.outputs)
+        each = jnp.arange(1, self.samples + 1), jax.random.split(self.signs, self.samples)
+        mean, spread = jax.lax.scan(add, (zeros, zeros), each)[0]
+        share = 1 / (self.samples * (self.samples - 1))
+        return Sampled(mean, jax.tree.map(lambda s: share * s, spread))  # variances add up
+
+    def answer(self, state: Sampled) -> Sampled:
+        return Sampled(state.mean, jax.tree.map(jnp.sqrt, state.standard_error))
 
 
 def _apart(factor: Any) -> bool:
@@ -132,53 +166,11 @@ def _apart(factor: Any) -> bool:
     return type(factor) in (Outer, Sum, Scaled) and factor.d.ndim == 2
 
 
-@partial(jax.jit, static_argnames="samples")
-def _sampled(
-    net: Layer,
-    loss: Loss,
-    params: Params,
-    x: Tree,
-    y: Tree,
-    signs: ArrayLike,
-    key: Key,
-    weights: ArrayLike,
-    *,
-    samples: int,
-) -> Sampled:
-    columns, outputs = _columns(net, loss, params, x, y, key, weights)
-
-    def squares(u: Array) -> Any:
-        return over(Factor, second_moment, columns(u))
-
-    def add(moments: Any, sample: Any) -> tuple[Any, None]:
-        (k, own), (mean, spread) = sample, moments
-        found = squares(random_signs(own, outputs))
-        off = jax.tree.map(jnp.subtract, found, mean)
-        mean = jax.tree.map(lambda m, o: m + o / k.astype(o.dtype), mean, off)
-        spread = jax.tree.map(lambda s, o, f, m: s + o * (f - m), spread, off, found, mean)
-        return (mean, spread), None
-
-    zeros = _zeros(squares, outputs)
-    each = jnp.arange(1, samples + 1), jax.random.split(signs, samples)
-    mean, spread = jax.lax.scan(add, (zeros, zeros), each)[0]
-    share = 1 / (samples * (samples - 1))
-    return Sampled(mean, jax.tree.map(lambda s: jnp.sqrt(share * s), spread))
+def _column(swept: Swept, u: Array) -> Tree:
+    """A tree like params with the factors of sqrt(c_n) J_n^T S_n u_n in it."""
+    return swept.back(swept.root(u), lambda factor: factor)
 
 
-def _columns(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
-) -> tuple[Callable[[Any], Any], Any]:
-    """(columns, outputs), columns(u) a tree like params with the factors of sqrt(c_n) J_n^T S_n u_n
-    in it."""
-    outputs, residuals = net.forward(params, x, key)
-
-    def columns(u: Array) -> Any:
-        s = root_column(loss, outputs, y, weights, u)
-        return net.backward(params, residuals, s, lambda factor: factor)[1]
-
-    return columns, outputs
-
-
-def _zeros(squares: Callable[[Any], Any], like: Tree) -> Any:
+def _zeros(squares: Callable[[Any], Any], like: Tree) -> Tree:
     shapes = jax.eval_shape(squares, like)
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

@@ -13,10 +13,11 @@ import numpy as np
 
 from jaxnn.core.layer import Layer, output_like
 from jaxnn.core.refusals import check_examples, is_concrete
-from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.curvature.roots import check_unmixed, n_columns, unit
 from jaxnn.losses.loss import Loss
-from jaxnn.sweep.backpropagation import objective, prepare
+from jaxnn.sweep.backpropagation import forward_sweep, prepare
+from jaxnn.sweep.records import Batch, Objective
 
 
 def input_gradient(
@@ -27,10 +28,11 @@ def input_gradient(
     Arguments and errors as for `backprop`; ValueError for a network that mixes examples, TypeError
     for an x of integers.
     """
-    x, y, _ = prepare(net, loss, params, x, y, key, None)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, key=key))
     check_unmixed("input_gradient", net)
-    _check_movable("input_gradient", x)
-    return _input_gradient(net, loss, params, x, y, key)
+    _check_movable("input_gradient", batch.x)
+    return _input_gradient(objective, params, batch)
 
 
 def input_jacobian(net: Layer, params: Params, x: Tree, key: Key = None) -> Any:
@@ -77,7 +79,8 @@ def integrated_gradients(
     padded = (1,) * (x.ndim - b.ndim) + b.shape
     if len(padded) != x.ndim or any(i not in (1, n) for i, n in zip(padded, x.shape, strict=True)):
         raise ValueError(f"expected a baseline that broadcasts to x {x.shape}, got {b.shape}")
-    return _integrated(net, params, x, jnp.broadcast_to(b, x.shape), classes, key, steps)
+    path = x, jnp.broadcast_to(b, x.shape)
+    return _integrated(net, params, path, classes, key, steps=steps)
 
 
 def _points(name: str, net: Layer, x: Tree) -> Any:
@@ -121,10 +124,9 @@ def _check_classes(
 
 
 @jax.jit
-def _input_gradient(net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key) -> Any:
-    outputs, residuals = net.forward(params, x, key)
-    _, deltas, _ = objective(loss, outputs, y)
-    return net.backward(params, residuals, deltas, _unread)[0]
+def _input_gradient(objective: Objective, params: Params, batch: Batch) -> Array:
+    swept = forward_sweep(objective, params, batch)
+    return objective.net.backward(params, swept.residuals, swept.deltas, _unread)[0]
 
 
 @jax.jit
@@ -148,14 +150,9 @@ def _class_gradient(net: Layer, params: Params, x: Tree, classes: ArrayLike, key
 
 @partial(jax.jit, static_argnames="steps")
 def _integrated(
-    net: Layer,
-    params: Params,
-    x: Tree,
-    baseline: ArrayLike,
-    classes: ArrayLike,
-    key: Key,
-    steps: int,
-) -> Any:
+    net: Layer, params: Params, path: Tree, classes: Array, key: Key, *, steps: int
+) -> Array:
+    x, baseline = path
     nodes, shares = np.polynomial.legendre.leggauss(steps)  # on [-1, 1], where shares sum to 2
     points = jnp.asarray(np.stack([(nodes + 1) / 2, shares / 2], axis=1), x.dtype)
 

@@ -18,21 +18,15 @@ Sources: Martens and Grosse 2015, section 3; Botev, Ritter and Barber 2017 (KFLR
 al. 2023 (expand and reduce).
 """
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
-import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Outer, along_batch
-from jaxnn.core.layer import Layer
 from jaxnn.core.trees import over, wide
-from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.core.values import static
-from jaxnn.curvature.roots import check_unmixed, n_columns, root_column, unit
-from jaxnn.losses.loss import Loss
 from jaxnn.readings.reading import Reading
-from jaxnn.sweep.backpropagation import example_weights, prepare
 
 Shared = Literal["expand", "reduce"]
 
@@ -74,13 +68,13 @@ class Kronecker(Reading):
         if self.shared == "reduce":
             a, d = a.mean(1, keepdims=True), d.sum(1, keepdims=True)
         c = jnp.broadcast_to(jnp.asarray(c, d.dtype), len(d))
-        return _Sums(_products(c / a.shape[1], a), _products(c, d), c.sum())
+        return Sums(_products(c / a.shape[1], a), _products(c, d), c.sum())
 
     def answer(self, state: Tree) -> Any:
-        return over(_Sums, lambda sums: KroneckerFactors(sums.mean_inputs(), sums.errors), state)
+        return over(Sums, lambda sums: KroneckerFactors(sums.mean_inputs(), sums.errors), state)
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
     """sum_n c_n a a^T, sum_n c_n d d^T and sum_n c_n, which add up over micro-batches."""
 
     inputs: Any
@@ -97,64 +91,3 @@ def _products(c: ArrayLike, x: Tree) -> Any:
 
 
 kronecker = Kronecker()
-
-
-def kflr(
-    net: Layer,
-    loss: Loss,
-    params: Params,
-    x: Tree,
-    y: Tree,
-    key: Key = None,
-    *,
-    weights: ArrayLike = None,
-    shared: Shared = "expand",
-) -> Any:
-    """Kronecker factors of the Gauss-Newton matrix G, exact where those of K-FAC are sampled.
-
-    The structure of params, filled as by the reading `kronecker`. Takes a backward sweep for each
-    entry of an example's output. Arguments and errors as for `ggn_diagonal`.
-    Source: Botev, Ritter and Barber 2017, section 3.3.
-    """
-    check_unmixed("kflr", net)
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _kflr(net, loss, params, x, y, key, weights, Kronecker(shared))
-
-
-@jax.jit
-def _kflr(
-    net: Layer,
-    loss: Loss,
-    params: Params,
-    x: Tree,
-    y: Tree,
-    key: Key,
-    weights: ArrayLike,
-    reading: Kronecker,
-) -> Any:
-    outputs, residuals = net.forward(params, x, key)
-    columns = n_columns(outputs)
-
-    def pull(v: Tree, c: ArrayLike) -> Any:
-        s = root_column(loss, outputs, y, weights, unit(v, outputs))
-        return net.backward(params, residuals, s, lambda factor: reading.of(factor, c))[1]
-
-    c, _ = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
-    return root_factors(pull, c, columns)
-
-
-def root_factors(pull: Callable[[Any, Any], Any], c: ArrayLike, columns: int) -> Any:
-    """KroneckerFactors of G, from columns of a root that are pulled back one after the other.
-
-    `pull(v, c)` reads column v of the root, which has the weights of the examples in it already:
-    its c is 1, and only the mean over the inputs takes the c of the objective.
-    """
-
-    def errors(v: Tree) -> Any:
-        return over(_Sums, lambda sums: sums.errors, pull(v, 1.0))
-
-    def add(total: Any, v: Tree) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, errors(v)), None
-
-    total = jax.lax.scan(add, errors(0), jnp.arange(1, columns))[0] if columns > 1 else errors(0)
-    return over(_Sums, lambda s, e: KroneckerFactors(s.mean_inputs(), e), pull(0, c), total)

@@ -19,9 +19,11 @@ import jax.numpy as jnp
 from jaxnn.core.factors import along_batch
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.refusals import check_same_tree
-from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
+from jaxnn.core.swept import Swept
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
-from jaxnn.sweep.backpropagation import example_weights, objective, prepare
+from jaxnn.sweep.backpropagation import forward_sweep, prepare, reduced
+from jaxnn.sweep.records import Batch, Objective
 
 
 def hvp(
@@ -42,8 +44,9 @@ def hvp(
     ValueError for a v that does not fit params, TypeError for a layer without `push` or `bend`,
     naming it. Source: Pearlmutter 1994, section 4.
     """
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _hvp(net, loss, params, x, y, _like(params, v), key, weights)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, weights, key))
+    return _hvp(objective, params, batch, _like(params, v))
 
 
 def gnvp(
@@ -59,43 +62,40 @@ def gnvp(
 ) -> tuple[Any, Any]:
     """(C, G v), v and G v with the structure of params. Arguments and errors as for `hvp`, but
     layers need no `bend`. Source: Schraudolph 2002, section 3."""
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    return _gnvp(net, loss, params, x, y, _like(params, v), key, weights)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, weights, key))
+    return _gnvp(objective, params, batch, _like(params, v))
 
 
 @jax.jit
-def _hvp(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, v: Tree, key: Key, weights: ArrayLike
-) -> tuple[Any, Any]:
-    outputs, residuals = net.forward(params, x, key)
-    value, deltas, c = objective(loss, outputs, y, weights)
-    vz, tangents = net.push(params, residuals, v, None)
-    rdeltas = _moved(loss, outputs, y, weights, vz)
+def _hvp(objective: Objective, params: Params, batch: Batch, v: Params) -> tuple[Any, Any]:
+    net, swept, tangents, rdeltas = _pushed(objective, params, batch, v)
+    deltas, c = swept.deltas, swept.c
     if mixing_layers(net):
         deltas, rdeltas, c = along_batch(c, deltas), along_batch(c, rdeltas), 1.0
-    _, _, hv = net.bend(params, residuals, tangents, deltas, rdeltas, lambda f: f.contract(c))
-    return value, hv
+    _, _, hv = net.bend(params, swept.residuals, tangents, deltas, rdeltas, lambda f: f.contract(c))
+    return reduced(objective.loss, swept.values, swept.c), hv
 
 
 @jax.jit
-def _gnvp(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, v: Tree, key: Key, weights: ArrayLike
-) -> tuple[Any, Any]:
-    outputs, residuals = net.forward(params, x, key)
-    value, _, c = objective(loss, outputs, y, weights)
-    vz, _ = net.push(params, residuals, v, None)
-    rdeltas = _moved(loss, outputs, y, weights, vz)
+def _gnvp(objective: Objective, params: Params, batch: Batch, v: Params) -> tuple[Any, Any]:
+    net, swept, _, rdeltas = _pushed(objective, params, batch, v)
+    c = swept.c
     if mixing_layers(net):
         rdeltas, c = along_batch(c, rdeltas), 1.0
-    _, gv = net.backward(params, residuals, rdeltas, lambda f: f.contract(c))
-    return value, gv
+    gv = swept.back(rdeltas, lambda f: f.contract(c))
+    return reduced(objective.loss, swept.values, swept.c), gv
 
 
-def _moved(loss: Loss, outputs: Array, y: Tree, weights: ArrayLike, vz: Array) -> Any:
-    """The tangent of the deltas where outputs move along vz, which is None without parameters."""
-    _, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
-    rdeltas = loss.bend(outputs, y, jnp.zeros_like(outputs) if vz is None else vz)
-    return rdeltas if own is None else own[..., None] * rdeltas
+def _pushed(
+    objective: Objective, params: Params, batch: Batch, v: Params
+) -> tuple[Layer, Swept, Any, Any]:
+    """(net, its forward sweep, tangents, how the deltas move) where the parameters move along v;
+    without parameters nothing moves."""
+    swept = forward_sweep(objective, params, batch)
+    vz, tangents = objective.net.push(params, swept.residuals, v, None)
+    rdeltas = swept.bent(jnp.zeros_like(swept.outputs) if vz is None else vz)
+    return objective.net, swept, tangents, rdeltas
 
 
 def _like(params: Params, v: Tree) -> Any:

@@ -17,6 +17,7 @@ from jaxnn.layers.repeat import Repeat
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import prepare, sweep
+from jaxnn.sweep.records import Batch, Objective
 
 
 def with_rule(net: Layer, rule: BackwardRule, kind: type | tuple[type, ...] = Dense) -> Layer:
@@ -83,20 +84,20 @@ def alignment(
                 f"alignment: expected backward rules outside of a Repeat, got {path} {layer!r}; "
                 "take serial of its layers"
             )
-    x, y, _ = prepare(net, loss, params, x, y, key, None)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, key=key))
     paths = [path for path, _ in tree_flatten_with_path(params)[0] if _counts(path)]
-    found = _alignment(net, loss, params, x, y, key)
+    found = _alignment(objective, params, batch)
     return dict(zip(map(keystr, paths), found, strict=True))
 
 
 @jax.jit
-def _alignment(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key
-) -> list[Alignment]:
+def _alignment(objective: Objective, params: Params, batch: Batch) -> list[Alignment]:
+    net, loss, _ = objective
     leaves, structure = tree_flatten_with_path(params)
 
     def readings(net: Layer) -> list[Any]:
-        return structure.flatten_up_to(sweep(net, loss, params, x, y, key, None, _look)[1])
+        return structure.flatten_up_to(sweep(Objective(net, loss), params, batch, _look)[1])
 
     rows = zip(leaves, readings(net), readings(_by_backprop(net)), strict=True)
     return [_compare(rule, exact) for (path, _), rule, exact in rows if _counts(path)]

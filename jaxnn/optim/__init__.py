@@ -1,18 +1,22 @@
 """Optimizers: what turns a gradient, or another reading, into an update."""
 
+from jaxnn.optim.asking import reported
 from jaxnn.optim.averaging import Average, Averaged, averaged
+from jaxnn.optim.chaining import Chain, chain
+from jaxnn.optim.clipping import clip_examples
+from jaxnn.optim.kfac import KFAC
+from jaxnn.optim.noise_scale import track_noise_scale
 from jaxnn.optim.optimizers import SGD, AdaGrad, Adam, AdamW, Optimizer, OptimizerState, RMSProp
 from jaxnn.optim.transforms import (
-    Chain,
     Transformation,
     apply_updates,
-    chain,
     clip_by_global_norm,
     clip_by_value,
     soft_threshold,
 )
 
 __all__ = [
+    "KFAC",
     "SGD",
     "AdaGrad",
     "Adam",
@@ -29,5 +33,8 @@ __all__ = [
     "chain",
     "clip_by_global_norm",
     "clip_by_value",
+    "clip_examples",
+    "reported",
     "soft_threshold",
+    "track_noise_scale",
 ]

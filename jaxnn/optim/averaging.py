@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.trees import wide_dtype
-from jaxnn.core.types import Array, Number, Params, Tree
+from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree, check_number
+from jaxnn.optim.asking import asked, reported, started
 from jaxnn.optim.transforms import Transformation, apply_updates
+from jaxnn.readings.reading import Reading
 
 
 class Average(NamedTuple):
@@ -43,23 +45,35 @@ class Averaged(Pytree):
     def __post_init__(self) -> None:
         check_number(self, "decay", 0.0, 1.0)
 
+    def read(self, state: Average | None) -> Reading:
+        return asked(self.optimizer, state and state.optimizer)
+
     def init(self, params: Params) -> Average:
         """State before the first update: the average is a copy of the parameters."""
+        return self._average(self.optimizer.init(params), params)
+
+    def start(self, params: Params, found: Tree, key: Key) -> Average:
+        return self._average(started(self.optimizer, params, found, key), params)
+
+    def _average(self, inner: Tree, params: Params) -> Average:
         # a copy, because one array cannot be donated as two
         copy = jax.tree.map(lambda p: jnp.array(p, wide_dtype(p), copy=True), params)
-        return Average(self.optimizer.init(params), jnp.zeros((), jnp.int32), copy)
+        return Average(inner, jnp.zeros((), jnp.int32), copy)
 
-    def update(self, grads: Params, state: Average, params: Params) -> tuple[Any, Average]:
+    def update(self, found: Tree, state: Average, params: Params) -> tuple[Any, Average]:
         """(updates, state), the updates of the optimizer."""
-        updates, kept = self.optimizer.update(grads, state.optimizer, params)
+        updates, kept = self.optimizer.update(found, state.optimizer, params)
         step = state.step + 1
 
-        def mix(average: Tree, p: Array) -> Any:
+        def mix(average: Array, p: Array) -> Any:
             part = _part(jnp.asarray(self.decay, average.dtype), step.astype(average.dtype))
             return average + part * (p.astype(average.dtype) - average)
 
         moved = jax.tree.map(mix, state.params, apply_updates(params, updates))
         return updates, Average(kept, step, moved)
+
+    def report(self, state: Average) -> dict[str, Any]:
+        return reported(self.optimizer, state.optimizer)
 
 
 def _part(decay: Number, t: Array) -> Any:

@@ -4,50 +4,29 @@
     update(grads, state, params)  -> (updates, state)
 
 Updates are added to the parameters. An optimizer is a transformation; `chain` makes one of several;
-anything else with these two methods can be used in `train_step`, such as a pair of functions.
+anything else with these two methods can be used in `train_step`, such as a pair of functions. One
+that reads more of a sweep than the gradient says so, see `jaxnn.optim.asking`.
 """
 
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import global_norm
 from jaxnn.core.types import Array, Params, Path, Tree
-from jaxnn.core.values import Pytree, Static, check_number
+from jaxnn.core.values import Pytree, check_number
 from jaxnn.schedules import rate_at
 
 
 class Transformation(Protocol):
     """Anything with `init` and `update` as above."""
 
-    def init(self, params: Params) -> Params: ...
+    def init(self, params: Params, /) -> Tree: ...
 
-    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]: ...
-
-
-class Chain(Pytree):
-    """Transformations one after the other; `chain(clip_by_global_norm(1.0), Adam(1e-3))`."""
-
-    transforms: tuple[Any, ...]
-
-    def init(self, params: Params) -> tuple[Any, ...]:
-        return tuple(transform.init(params) for transform in self.transforms)
-
-    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
-        states = []
-        for transform, s in zip(self.transforms, state, strict=True):
-            grads, s = transform.update(grads, s, params)
-            states.append(s)
-        return grads, tuple(states)
-
-
-def chain(*transforms: Transformation) -> Chain:
-    """The transformations one after the other, as one."""
-    return Chain(transforms)
+    def update(self, found: Tree, state: Tree, params: Params, /) -> tuple[Any, Any]: ...
 
 
 class _Clip(Pytree):
@@ -87,28 +66,6 @@ class clip_by_value(_Clip):
             return jnp.clip(g, -limit, limit)
 
         return jax.tree.map(clip, grads), state
-
-
-class Foreign(Static):
-    """A transformation from elsewhere, as structure: a pair of functions cannot be a jit argument.
-
-    It is compared as the object inside is; one made of closures compiles again when built anew.
-    """
-
-    transformation: Any
-
-    def init(self, params: Params) -> Params:
-        return self.transformation.init(params)
-
-    def update(self, grads: Params, state: Tree, params: Params) -> tuple[Any, Any]:
-        return self.transformation.update(grads, state, params)
-
-
-def as_argument(transformation: Any) -> Any:
-    """The transformation itself if its leaves are numbers and arrays, else wrapped as structure."""
-    leaves = jax.tree.leaves(transformation)
-    own = all(isinstance(leaf, (int, float, np.number, np.ndarray, jax.Array)) for leaf in leaves)
-    return transformation if own else Foreign(transformation)
 
 
 class soft_threshold(Pytree):  # written like a function, because it is used like one

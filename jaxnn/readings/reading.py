@@ -1,9 +1,10 @@
 """What a reading is: a value that says what to make of the factors of a sweep.
 
-A reading works in up to four steps, each with a default, so that most readings write one:
+A reading works in a few steps, each with a default, so that most readings write one:
 
     of(factor, c)        -> found     for each parameter, inside the backward sweep
     finish(readings, c)  -> state     over the whole tree, once the sweep is through
+    pull(swept)          -> state     both of these, or other sweeps back than that of the errors
     merge(state, other)  -> state     of two micro-batches
     answer(state)        -> answer    when all is merged
 
@@ -12,6 +13,7 @@ errors in a factor are those of the l_n, not yet weighted, so what a reading say
 examples is of l_n too: a "mean" puts no 1/N into it.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -19,6 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over
 from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.core.values import Pytree, static
@@ -48,6 +51,14 @@ class Reading(Pytree):
         """What to keep of a mini-batch, given `of` in the place of every parameter."""
         del c
         return readings
+
+    def pull(self, swept: Swept) -> Any:
+        """The state of a mini-batch after its forward sweep: by default from one backward sweep.
+
+        A reading of other errors than those of the targets goes back with `swept.back` itself.
+        """
+        found = swept.back(swept.deltas, lambda factor: self.of(factor, swept.c))
+        return self.finish(found, swept.c)
 
     def merge(self, state: Tree, other: Tree) -> Any:
         """The state of two micro-batches together; a state of zeros is that of no examples."""
@@ -99,6 +110,18 @@ class Several(Reading):
             return over(_Found, lambda found: found.parts[i], readings)
 
         return tuple(reading.finish(ith(i), c) for i, reading in enumerate(self.readings))
+
+    def pull(self, swept: Swept) -> Tree:
+        """One sweep back for all that are content with it."""
+        alike = [type(reading).pull is Reading.pull for reading in self.readings]
+        if all(alike):
+            return super().pull(swept)
+        shared = Several(tuple(itertools.compress(self.readings, alike))).pull(swept)
+        states = iter(shared)
+        return tuple(
+            next(states) if like else reading.pull(swept)
+            for reading, like in zip(self.readings, alike, strict=True)
+        )
 
     def answer(self, state: Tree) -> Any:
         return tuple(r.answer(s) for r, s in zip(self.readings, state, strict=True))

@@ -7,12 +7,13 @@ import numpy as np
 from scipy.optimize import minimize
 
 import jaxnn as nn
-from jaxnn.core.types import ArrayLike, Params
+from jaxnn.core.types import Params
 from jaxnn.sklearn.examples import Examples, mean_weight
 from jaxnn.sklearn.hyperparameters import Hyperparameters
 from jaxnn.sklearn.network import affine_maps, computing, even, filled
 from jaxnn.sklearn.training import Training, note
 from jaxnn.sweep.backpropagation import sweep
+from jaxnn.sweep.records import Batch, Objective
 
 
 def run_lbfgs(model: Hyperparameters, training: Training, examples: Examples) -> None:
@@ -32,10 +33,11 @@ def run_lbfgs(model: Hyperparameters, training: Training, examples: Examples) ->
 
     with computing(dtype):
         x = filled(examples.x, len(examples.x), even(examples.x.shape[1]))
-        data = jax.tree.map(jax.numpy.asarray, examples._replace(x=x))
+        batch = Batch(*jax.tree.map(jax.numpy.asarray, examples._replace(x=x)))
+        objective = Objective(training.net, training.loss, penalty)
 
         def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            value, grads = _objective(training.net, training.loss, penalty, unpack(flat), *data)
+            value, grads = _objective(objective, unpack(flat), batch)
             found = [np.asarray(g, np.float64).ravel() for g in jax.tree.leaves(grads)]
             return float(value), np.concatenate(found)
 
@@ -53,15 +55,7 @@ def run_lbfgs(model: Hyperparameters, training: Training, examples: Examples) ->
 
 
 @jax.jit
-def _objective(
-    net: nn.Layer,
-    loss: nn.Loss,
-    penalty: Any,
-    params: Params,
-    x: ArrayLike,
-    y: ArrayLike,
-    weights: Any,
-) -> tuple[Any, Any]:
-    value, grads, _ = sweep(net, loss, params, x, y, None, weights, nn.gradient)
-    extra, more = penalty(params)
+def _objective(objective: Objective, params: Params, batch: Batch) -> tuple[Any, Any]:
+    value, grads, _ = sweep(objective, params, batch, nn.gradient)
+    extra, more = objective.penalty(params)
     return value + extra.astype(value.dtype), jax.tree.map(jax.numpy.add, grads, more)

@@ -164,8 +164,7 @@ class Batches:
             order,
             key,
             batch_size=self.size,
-            weights=self.weights,
-            penalty=nn.l2(self.strength),
+            options=nn.Options(weights=self.weights, penalty=nn.l2(self.strength)),
         )
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import Reading, gradient
@@ -18,6 +19,7 @@ from jaxnn.sweep.backpropagation import (
     prepare,
     reduced,
 )
+from jaxnn.sweep.records import Batch, Objective
 
 
 def accumulate(
@@ -43,10 +45,10 @@ def accumulate(
     Arguments and errors as for `backprop`; ValueError besides for a number of parts that does not
     divide the batch, a network that mixes examples, and a reading that does not merge.
     """
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    check_parts(net, len(x), micro_batches)
-    reading = as_reading(read)
-    return _accumulate(net, loss, params, x, y, key, weights, reading, k=micro_batches)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, weights, key))
+    check_parts(net, len(batch.x), micro_batches)
+    return _accumulate(objective, params, batch, as_reading(read), k=micro_batches)
 
 
 def check_parts(net: Layer, n: int, micro_batches: int) -> None:
@@ -70,36 +72,27 @@ def _accumulate(*arguments: Any, k: int) -> tuple[Any, Any]:
 
 
 def sweep_parts(
-    net: Layer,
-    loss: Loss,
-    params: Params,
-    x: Tree,
-    y: Tree,
-    key: Key,
-    weights: ArrayLike,
-    read: Any,
-    k: int,
+    objective: Objective, params: Params, batch: Batch, read: Any, k: int
 ) -> tuple[Any, Any, Any]:
     """`accumulate` without its checks, to be called inside a jitted program, and the mean over the
     k parts of what the network observed of them."""
-    read = as_reading(read)
+    (net, loss, _), (x, y, weights, key), read = objective, batch, as_reading(read)
     readings = read.readings if isinstance(read, Several) else (read,)
     outputs = output_shape(net, params, x, key)
     c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
-    batch = jnp.arange(len(x)), x, y, own, (c if jnp.ndim(c) else None)
-    parts = jax.tree.map(lambda leaf: leaf.reshape(k, -1, *leaf.shape[1:]), batch)
+    rows = jnp.arange(len(x)), x, y, own, (c if jnp.ndim(c) else None)
+    parts = jax.tree.map(lambda leaf: leaf.reshape(k, -1, *leaf.shape[1:]), rows)
     keys = None if key is None else jax.random.split(key, k)
 
     def states(part: Tree, key: Key) -> tuple[Any, list[Any], Any]:
         """The value of a part, the state of each reading, and what the network observed."""
         rows, x, y, own, weights = part
-        some = Several(tuple(reading.part(rows) for reading in readings))
         used = c if weights is None else weights
         outputs, residuals = net.forward(params, x, key)
         values, deltas = example_errors(loss, outputs, y, own)
-        _, found = net.backward(params, residuals, deltas, lambda factor: some.of(factor, used))
-        value = reduced(loss, values, used)
-        return value, list(some.finish(found, used)), net.observe(residuals)
+        swept = Swept(net, loss, params, y, outputs, residuals, values, deltas, used, own)
+        some = Several(tuple(reading.part(rows) for reading in readings))
+        return reduced(loss, values, used), list(some.pull(swept)), net.observe(residuals)
 
     value, found, observed = _merged(readings, states, (parts, keys), loss.reduction == "none")
     answers = tuple(found)

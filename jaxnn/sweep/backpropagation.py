@@ -8,16 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.core.factors import Factor, along_batch
+from jaxnn.core.factors import along_batch
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.refusals import as_array, check_examples, is_concrete
-from jaxnn.core.trees import over
+from jaxnn.core.swept import Swept
 from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.readings.reading import as_reading
-from jaxnn.sweep.mixing import Mixing, check_mixing, exact_factors, with_constant_statistics
+from jaxnn.sweep.mixing import Mixing, OneByOne, check_mixing, with_constant_statistics
+from jaxnn.sweep.records import Batch, Objective
 
 
 def backprop(
@@ -51,9 +52,9 @@ def backprop(
     refuses, and readings that do not exist; TypeError and ValueError for an x or params the network
     refuses, naming the layer.
     """
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    reading = as_reading(read)
-    return _backprop(net, loss, params, x, y, key, weights, reading, mixing=mixing)
+    objective = Objective(net, loss)
+    batch = prepare(objective, params, Batch(x, y, weights, key))
+    return _backprop(objective, params, batch, as_reading(read), mixing=mixing)
 
 
 @partial(jax.jit, static_argnames="mixing")
@@ -62,32 +63,31 @@ def _backprop(*arguments: Any, mixing: Mixing) -> tuple[Any, Any]:
 
 
 def sweep(
-    net: Layer,
-    loss: Loss,
-    params: Params,
-    x: Tree,
-    y: Tree,
-    key: Key,
-    weights: ArrayLike,
-    read: Any,
-    mixing: Mixing = "error",
+    objective: Objective, params: Params, batch: Batch, read: Any, mixing: Mixing = "error"
 ) -> tuple[Any, Any, Any]:
     """`backprop` without its checks, to be called inside a jitted program, and what the network
-    observed of the mini-batch."""
-    reading, mixes = as_reading(read), mixing_layers(net)
+    observed of the mini-batch. A penalty is not part of it."""
+    reading, mixes = as_reading(read), mixing_layers(objective.net)
     check_mixing(reading, mixes, mixing)
     if mixes and mixing == "frozen":
-        net, mixes = with_constant_statistics(net), []
-    outputs, residuals = net.forward(params, x, key)
-    value, deltas, c = objective(loss, outputs, y, weights)
+        objective, mixes = objective._replace(net=with_constant_statistics(objective.net)), []
+    swept = forward_sweep(objective, params, batch)
+    value = reduced(objective.loss, swept.values, swept.c)
     if mixes and mixing == "exact":
-        found = exact_factors(net, params, residuals, deltas)
-        found = over(Factor, lambda factor: reading.of(factor, c), found)
-    else:
-        if mixes:  # an error is then no longer that of one row alone: weigh at the loss
-            deltas, c = _weigh(deltas, c)
-        _, found = net.backward(params, residuals, deltas, lambda factor: reading.of(factor, c))
-    return value, reading.answer(reading.finish(found, c)), net.observe(residuals)
+        swept = OneByOne(*swept)
+    elif mixes:  # an error is then no longer that of one row alone: weigh at the loss
+        deltas, c = _weigh(swept.deltas, swept.c)
+        swept = swept._replace(deltas=deltas, c=c)
+    return value, reading.answer(reading.pull(swept)), objective.net.observe(swept.residuals)
+
+
+def forward_sweep(objective: Objective, params: Params, batch: Batch) -> Swept:
+    """The forward sweep and the loss."""
+    net, loss, _ = objective
+    outputs, residuals = net.forward(params, batch.x, batch.key)
+    c, own = example_weights(loss, batch.y, batch.weights, outputs.shape[:-1], outputs.dtype)
+    values, deltas = example_errors(loss, outputs, batch.y, own)
+    return Swept(net, loss, params, batch.y, outputs, residuals, values, deltas, c, own)
 
 
 def objective(
@@ -142,13 +142,11 @@ def _weigh(deltas: Array, c: ArrayLike) -> tuple[Any, Any]:
     return along_batch(c / jnp.where(mean > 0, mean, 1), deltas), mean
 
 
-def prepare(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key, weights: ArrayLike
-) -> tuple[Any, Any, Any]:
-    """x, y and weights as arrays, once they are known to fit together and the targets to mean
+def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:
+    """The mini-batch in arrays, once they are known to fit together and the targets to mean
     something. What shapes alone can tell, the network and the loss find out for themselves."""
-    given = y
-    x, y = as_array(x), as_array(y)
+    given, weights = batch.y, batch.weights
+    x, y = as_array(batch.x), as_array(given)
     check_examples(x)
     if y.ndim < 1 or len(y) != len(x):
         raise ValueError(
@@ -157,12 +155,13 @@ def prepare(
     if weights is not None:
         weights = _check_weights(weights, len(x))
     if is_concrete(given):
-        _check_targets(net, loss, params, x, given, key)
-    return x, y, weights
+        _check_targets(objective, params, batch._replace(x=x))
+    return Batch(x, y, weights, batch.key)
 
 
-def _check_targets(net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key) -> None:
+def _check_targets(objective: Objective, params: Params, batch: Batch) -> None:
     """Look at the values of y, unless that was done before."""
+    (net, loss, _), (x, y, _, key) = objective, batch
     purpose = net, loss, x.shape
     if not seen(y, purpose):
         loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])

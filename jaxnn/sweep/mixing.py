@@ -24,6 +24,8 @@ import jax.numpy as jnp
 from jaxnn.core.factors import Factor, Formed, Masked, Outer, Sum, Tied
 from jaxnn.core.layer import Layer, Read, map_innermost, mixing_layers
 from jaxnn.core.parameters import Affine
+from jaxnn.core.swept import Swept
+from jaxnn.core.trees import over
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.batch_norm import BatchNorm
 from jaxnn.layers.combinators import Serial
@@ -90,6 +92,13 @@ class _Constant(Layer):
 
     def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
+
+
+class OneByOne(Swept):
+    """A forward sweep that goes back for each example alone where examples mix."""
+
+    def back(self, dy: Array, read: Read) -> Tree:
+        return over(Factor, read, exact_factors(self.net, self.params, self.residuals, dy))
 
 
 def exact_factors(net: Layer, params: Params, residuals: Tree, deltas: Array) -> Any:

@@ -12,6 +12,7 @@ from jaxnn.core.refusals import check_examples
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import objective, prepare
+from jaxnn.sweep.records import Batch, Objective
 
 
 def predict(net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size: int = 0) -> Any:
@@ -43,9 +44,9 @@ def evaluate(
     example, such as `accuracy`. The loss is reduced as it says. Arguments and errors as for
     `backprop`, `batch_size` as for `predict`.
     """
-    x, y, weights = prepare(net, loss, params, x, y, key, weights)
-    outputs = _predict(net, params, x, key, batch_size=batch_size)
-    return _score(loss, outputs, y, weights, metrics=metrics)
+    batch = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
+    outputs = _predict(net, params, batch.x, key, batch_size=batch_size)
+    return _score(loss, outputs, batch.y, batch.weights, metrics=metrics)
 
 
 def accuracy(outputs: Array, y: Tree) -> Any:

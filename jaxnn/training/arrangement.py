@@ -15,26 +15,26 @@ from jaxnn.fast.columns import Columns, by_columns, pays, place_of
 from jaxnn.layers.combinators import Serial
 from jaxnn.layers.dense import Dense
 from jaxnn.optim.averaging import Averaged
-from jaxnn.optim.transforms import Chain
+from jaxnn.optim.chaining import Chain
 
 # to turn a weight round makes a program larger, and takes as long as some steps: for an epoch of
 # fewer steps, or of fewer multiplications in the layer, the rows stay as they are
 _STEPS, _WORK = 8, 1e8
 
 
-def arranged(
-    net: Layer, transformation: Any, penalty: Any, params: Params, batch: int, steps: int
-) -> tuple[Layer, Callable[[Any], Any]]:
-    """`by_columns` of the first dense layer, where it pays and the optimizer and the penalty
-    allow for it; else the network as it is."""
+def arranged(plan: Any, params: Params, batch: int, steps: int) -> tuple[Any, Callable[[Any], Any]]:
+    """(plan, turn): the plan of an epoch with its first dense layer `by_columns`, where that pays
+    and the optimizer and the penalty allow for it; else as it is."""
+    net, _, penalty = plan.objective
     path = first_dense(net)
-    if path is not None and jax.default_backend() == "cpu" and any_shape(transformation, penalty):
+    if path is not None and jax.default_backend() == "cpu" and any_shape(plan.optimizer, penalty):
         w = jax.tree.leaves(params)[place_of(params, path)]
         (n_in, n_out), examples = w.shape, steps * batch
         long = steps >= _STEPS and examples * n_in * n_out >= _WORK
         if long and pays(n_in, n_out, batch):
-            return by_columns(net, path, params)
-    return net, lambda tree: tree
+            net, turn = by_columns(net, path, params)
+            return plan._replace(objective=plan.objective._replace(net=net)), turn
+    return plan, lambda tree: tree
 
 
 def first_dense(net: Layer) -> str | None:

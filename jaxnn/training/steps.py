@@ -11,34 +11,19 @@ from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.types import ArrayLike, Key, Tree
 from jaxnn.losses.loss import Loss
-from jaxnn.optim.transforms import Transformation, apply_updates, as_argument
-from jaxnn.readings import gradient
+from jaxnn.optim.asking import asked, with_penalty
+from jaxnn.optim.chaining import as_argument
+from jaxnn.optim.transforms import Transformation, apply_updates
 from jaxnn.sweep.accumulation import check_parts, sweep_parts
 from jaxnn.sweep.backpropagation import prepare, sweep
+from jaxnn.sweep.records import Batch, Objective
 from jaxnn.training.arrangement import arranged
-from jaxnn.training.inference import Statistics, no_statistics, running
+from jaxnn.training.inference import running
+from jaxnn.training.options import Options, with_old_keywords
+from jaxnn.training.state import State
 
 
-class State(NamedTuple):
-    """What training changes: the parameters, what the optimizer keeps, and running statistics.
-
-    `State(params, optimizer.init(params))` keeps no statistics, which only batch-norm needs.
-    """
-
-    params: Any
-    optimizer: Any
-    statistics: Statistics | None = None
-
-
-def start(net: Layer, optimizer: Transformation, key: Key, x: Tree) -> State:
-    """The state before the first step: `net.init(key, x)`, `optimizer.init(params)`, no statistics.
-
-    Of x only shape and dtype are used.
-    """
-    params = net.init(key, x)
-    return State(params, optimizer.init(params), no_statistics(net, params, x, key))
-
-
+@with_old_keywords
 def train_step(
     net: Layer,
     loss: Loss,
@@ -48,28 +33,27 @@ def train_step(
     y: Tree,
     key: Key = None,
     *,
-    weights: ArrayLike = None,
-    penalty: Any = None,
-    statistics_momentum: float = 0.99,
-    micro_batches: int = 1,
+    options: Options | None = None,
 ) -> tuple[State, Any]:
     """One update from one mini-batch (an iteration): returns the new state and the objective.
 
-    The objective, loss plus penalty, is that of the parameters before the update. What layers such
-    as batch-norm observe goes into `state.statistics`, see `jaxnn.training.inference`. Arguments
-    and errors as for `backprop`; ValueError for a loss with reduction "none" besides.
+    The objective, loss plus penalty, is that of the parameters before the update. The optimizer
+    gets what it reads, by default the gradient, see `jaxnn.optim.asking`. What layers such as
+    batch-norm observe goes into `state.statistics`, see `jaxnn.training.inference`.
 
-    With `micro_batches` the gradient is that of the whole mini-batch, gathered in that many equal
-    parts one after the other, in the memory of one part: see `accumulate`, also for its errors.
+    `options` has weights of the examples, a penalty, and what else is rarely set, see `Options`.
+    With `micro_batches` what is read is of the whole mini-batch, gathered in that many equal parts
+    one after the other: see `accumulate`, also for its errors. Arguments and errors as for
+    `backprop`; ValueError for a loss with reduction "none" besides.
     """
-    _check_reduction(loss)
-    x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
-    if micro_batches != 1:
-        check_parts(net, len(x), micro_batches)
-    plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
-    return _train_step(plan, state, x, y, key, weights, micro_batches=micro_batches)
+    plan, options = _plan(net, loss, optimizer, options)
+    batch = prepare(plan.objective, state.params, Batch(x, y, options.weights, key))
+    if options.micro_batches != 1:
+        check_parts(net, len(batch.x), options.micro_batches)
+    return _train_step(plan, state, batch, micro_batches=options.micro_batches)
 
 
+@with_old_keywords
 def train_epoch(
     net: Layer,
     loss: Loss,
@@ -81,10 +65,7 @@ def train_epoch(
     key: Key = None,
     *,
     batch_size: int,
-    weights: ArrayLike = None,
-    penalty: Any = None,
-    statistics_momentum: float = 0.99,
-    micro_batches: int = 1,
+    options: Options | None = None,
 ) -> tuple[State, Any]:
     """One pass over the rows `order` of x and y in mini-batches: the new state, mean objective.
 
@@ -94,9 +75,9 @@ def train_epoch(
     would put a sort into the program. The last mini-batch may be smaller; it makes a step of its
     own, and counts in the mean by its size.
 
-    `micro_batches` is that of `train_step`, and divides `batch_size`. A smaller last mini-batch is
-    taken in parts of the same size, as few as it needs, the last of them filled up with examples of
-    weight 0, which changes rounding and what random layers draw but nothing else.
+    `options` as for `train_step`; `micro_batches` divides `batch_size`. A smaller last mini-batch
+    is taken in parts of the same size, as few as it needs, the last of them filled up with examples
+    of weight 0, which changes rounding and what random layers draw but nothing else.
 
     On a CPU the weight of a thin first layer is turned round for that time, see
     `jaxnn.fast.columns`; by no more than rounding an epoch differs from as many single steps.
@@ -104,39 +85,59 @@ def train_epoch(
     The old state is donated: its arrays are gone afterwards, so go on with the returned one.
     Raises as `train_step`, and ValueError for a batch size below 1 and rows that do not exist.
     """
-    _check_reduction(loss)
-    x, y, weights = prepare(net, loss, state.params, x, y, key, weights)
-    order = check_order(order, len(x))
+    plan, options = _plan(net, loss, optimizer, options)
+    batch = prepare(plan.objective, state.params, Batch(x, y, options.weights, key))
+    order = check_order(order, len(batch.x))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
-    if micro_batches != 1:
-        check_parts(net, batch_size, micro_batches)
-    plan = _Plan(net, loss, as_argument(optimizer), penalty, statistics_momentum)
-    return _train_epoch(plan, state, x, y, order, key, weights, batch_size, micro_batches)
+    if options.micro_batches != 1:
+        check_parts(net, batch_size, options.micro_batches)
+    sizes = {"batch_size": batch_size, "micro_batches": options.micro_batches}
+    return _train_epoch(plan, state, batch, order, **sizes)
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """What does not change from step to step."""
 
-    net: Layer
-    loss: Loss
+    objective: Objective
     optimizer: Any
-    penalty: Any
     momentum: Any
 
 
-def _step(
-    plan: _Plan, state: State, x: Tree, y: Tree, key: Key, weights: ArrayLike, micro_batches: int
-) -> tuple[State, Any]:
-    params = state.params
-    batch = plan.net, plan.loss, params, x, y, key, weights, gradient
-    swept = sweep(*batch) if micro_batches == 1 else sweep_parts(*batch, micro_batches)
-    value, grads, observed = swept
-    if plan.penalty is not None:
-        extra, dparams = plan.penalty(params)
+def _plan(
+    net: Layer, loss: Loss, optimizer: Transformation, options: Options | None
+) -> tuple[Plan, Options]:
+    options = Options() if options is None else options
+    if loss.reduction == "none":
+        raise ValueError(
+            f"{loss!r}: expected reduction 'mean' or 'sum' to train on one number, got 'none'"
+        )
+    objective = Objective(net, loss, options.penalty)
+    return Plan(objective, as_argument(optimizer), options.statistics_momentum), options
+
+
+def found_by(
+    plan: Plan, state: State, batch: Batch, micro_batches: int = 1
+) -> tuple[Any, Any, Any]:
+    """(objective, what the optimizer reads, what the network observed) of a mini-batch, the penalty
+    in the first two."""
+    (net, loss, penalty), params = plan.objective, state.params
+    reading = asked(plan.optimizer, state.optimizer)
+    given = Objective(net, loss), params, batch, reading
+    value, found, observed = (
+        sweep(*given) if micro_batches == 1 else sweep_parts(*given, k=micro_batches)
+    )
+    if penalty is not None:
+        extra, dparams = penalty(params)
         value = value + extra.astype(value.dtype)
-        grads = jax.tree.map(jnp.add, grads, dparams)
-    updates, kept = plan.optimizer.update(grads, state.optimizer, params)
+        found = with_penalty(reading, found, dparams)
+    return value, found, observed
+
+
+def _step(plan: Plan, state: State, batch: Batch, micro_batches: int) -> tuple[State, Any]:
+    params = state.params
+    value, found, observed = found_by(plan, state, batch, micro_batches)
+    updates, kept = plan.optimizer.update(found, state.optimizer, params)
     statistics = state.statistics and running(state.statistics, observed, plan.momentum)
     return State(apply_updates(params, updates), kept, statistics), value
 
@@ -146,34 +147,28 @@ _train_step = jax.jit(_step, static_argnames="micro_batches")
 
 @partial(jax.jit, static_argnames=("batch_size", "micro_batches"), donate_argnames="state")
 def _train_epoch(
-    plan: _Plan,
-    state: State,
-    x: Tree,
-    y: Tree,
-    order: ArrayLike,
-    key: Key,
-    weights: ArrayLike,
-    batch_size: int,
-    micro_batches: int,
+    plan: Plan, state: State, data: Batch, order: Any, *, batch_size: int, micro_batches: int
 ) -> tuple[State, Any]:
-    def step(state: State, batch: Tree) -> tuple[State, Any]:
-        rows, k = batch
-        w = None if weights is None else weights[rows]
-        return _step(plan, state, x[rows], y[rows], k, w, micro_batches)
+    def some(rows: Any, key: Any, weights: Any) -> Batch:
+        return Batch(data.x[rows], data.y[rows], weights, key)
+
+    def step(state: State, part: Any) -> tuple[State, Any]:
+        rows, k = part
+        w = None if data.weights is None else data.weights[rows]
+        return _step(plan, state, some(rows, k, w), micro_batches)
 
     full, rest = divmod(len(order), batch_size)
     size = batch_size // micro_batches
-    net, turn = arranged(plan.net, plan.optimizer, plan.penalty, state.params, size, full)
-    plan, state = plan._replace(net=net), turn(state)
-    keys = None if key is None else jax.random.split(key, full + 1)
+    plan, turn = arranged(plan, state.params, size, full)
+    state = turn(state)
+    keys = None if data.key is None else jax.random.split(data.key, full + 1)
     rows = order[: full * batch_size].reshape(full, batch_size)
     state, values = jax.lax.scan(step, state, (rows, None if keys is None else keys[:full]))
     total = values.sum() * batch_size
     if rest:
-        last = order[full * batch_size :]
-        rows, w, parts = _in_parts(last, weights, size)
+        rows, w, parts = _in_parts(order[full * batch_size :], data.weights, size)
         k = None if keys is None else keys[full]
-        state, value = _step(plan, state, x[rows], y[rows], k, w, parts)
+        state, value = _step(plan, state, some(rows, k, w), parts)
         total = total + value * rest
     return turn(state), total / len(order)
 
@@ -187,13 +182,6 @@ def _in_parts(rows: Tree, weights: ArrayLike, size: int) -> tuple[Any, Any, int]
     rows = jnp.concatenate([rows, jnp.full(parts * size - n, rows[0])])
     w = jnp.ones(len(rows)) if weights is None else weights[rows]
     return rows, jnp.where(jnp.arange(len(rows)) < n, w, 0), parts
-
-
-def _check_reduction(loss: Loss) -> None:
-    if loss.reduction == "none":
-        raise ValueError(
-            f"{loss!r}: expected reduction 'mean' or 'sum' to train on one number, got 'none'"
-        )
 
 
 def check_order(order: ArrayLike, n: int) -> Any:

@@ -18,10 +18,14 @@ from jaxnn.core.types import Array, ArrayLike, Key, Path, Tree
 from jaxnn.fast.columns import by_columns
 from jaxnn.fast.groups import group_size
 from jaxnn.losses.loss import Loss
-from jaxnn.optim.transforms import Transformation, as_argument
+from jaxnn.optim.chaining import as_argument
+from jaxnn.optim.transforms import Transformation
 from jaxnn.sweep.backpropagation import prepare
+from jaxnn.sweep.records import Batch, Objective
 from jaxnn.training.arrangement import any_shape, first_dense
-from jaxnn.training.steps import State, check_order, train_epoch
+from jaxnn.training.options import Options, with_old_keywords
+from jaxnn.training.state import State
+from jaxnn.training.steps import check_order, train_epoch
 
 
 def stack(items: Any) -> Any:
@@ -63,6 +67,7 @@ def unstack(tree: Tree) -> list[Any]:
     return [structure.unflatten(leaf[i] for leaf in leaves) for i in range(_count(tree))]
 
 
+@with_old_keywords
 def train_epoch_together(
     net: Layer,
     loss: Loss,
@@ -74,19 +79,16 @@ def train_epoch_together(
     keys: Key = None,
     *,
     batch_size: int,
-    weights: ArrayLike = None,
-    penalties: Any = None,
-    statistics_momentum: float = 0.99,
-    micro_batches: int = 1,
+    options: Options | None = None,
 ) -> tuple[State, Any]:
     """`train_epoch` of S models in one program: the new states and the mean objectives, (S,).
 
-    `states`, `optimizers`, `penalties` and `keys` are stacked, see `stack`; a plain number in an
-    optimizer or a penalty is that of every model. `order` is (n,), the same mini-batches for all,
-    which compares the models in pairs, or (S, n), for each model its own. x, y and weights are
-    shared: models on data of their own have it one after the other in x and y, and take their rows
-    in `order`. Every model becomes what `train_epoch` makes of it alone, up to rounding, and one
-    that overflows leaves the others as they are. Afterwards
+    `states`, `optimizers`, `keys` and the penalty in `options` are stacked, see `stack`; a plain
+    number in an optimizer or a penalty is that of every model. `order` is (n,), the same
+    mini-batches for all, which compares the models in pairs, or (S, n), for each model its own. x,
+    y and weights are shared: models on data of their own have it one after the other in x and y,
+    and take their rows in `order`. Every model becomes what `train_epoch` makes of it alone, up to
+    rounding, and one that overflows leaves the others as they are. Afterwards
 
         scores = jax.vmap(lambda params: evaluate(net, loss, params, x, y))(states.params)
 
@@ -108,27 +110,23 @@ def train_epoch_together(
             f"expected keys ({n_models},), one for each model, got shape {jnp.shape(keys)}; make "
             f"some with jax.random.split(key, {n_models})"
         )
+    options, objective = Options() if options is None else options, Objective(net, loss)
     one, key = jax.tree.map(_like_one, (states.params, keys))
-    x, y, weights = prepare(net, loss, one, x, y, key, weights)
-    order = _check_orders(order, len(x), n_models)
+    data = prepare(objective, one, Batch(x, y, options.weights, key))
+    order = _check_orders(order, len(data.x), n_models)
     optimizers = _of_each("optimizers", as_argument(optimizers), n_models)
-    penalties = _of_each("penalties", penalties, n_models)
-    shared = net, loss, x, y, weights, statistics_momentum
+    penalties = _of_each("penalties", options.penalty, n_models)
+    shared = objective, data._replace(key=None), options.statistics_momentum
     models = optimizers, penalties, states, order, keys
-    return _train_together(shared, *models, batch_size=batch_size, micro_batches=micro_batches)
+    sizes = {"batch_size": batch_size, "micro_batches": options.micro_batches}
+    return _train_together(shared, *models, **sizes)
 
 
 @partial(jax.jit, static_argnames=("batch_size", "micro_batches"), donate_argnames="states")
 def _train_together(
-    shared: Any,
-    optimizers: Any,
-    penalties: Any,
-    states: State,
-    order: ArrayLike,
-    keys: Key,
-    **sizes: int,
+    shared: Any, optimizers: Any, penalties: Any, states: State, order: Any, keys: Key, **sizes: int
 ) -> tuple[State, Any]:
-    net, loss, x, y, weights, momentum = shared
+    (net, loss, _), (x, y, weights, _), momentum = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
     share = 16 if path is None else 2 if order.ndim == 2 else 1  # a 16th: vmap copies weights
     group = group_size(states, keys, _count(states), share)
@@ -138,11 +136,11 @@ def _train_together(
         own, turn = net, lambda tree: tree
         if path is not None and group:
             own, turn = by_columns(net, path, state.params)
-        rows = order if rows is None else rows
-        options = {"weights": weights, "penalty": penalty, "statistics_momentum": momentum}
-        state, value = train_epoch(
-            own, loss, optimizer, turn(state), x, y, rows, key, **options, **sizes
-        )
+        given = x, y, order if rows is None else rows, key
+        options = Options(weights, penalty, momentum, sizes["micro_batches"])
+        training = own, loss, optimizer, turn(state)
+        size = sizes["batch_size"]
+        state, value = train_epoch(*training, *given, batch_size=size, options=options)
         return turn(state), value
 
     models = optimizers, penalties, states, None if order.ndim == 1 else order, keys

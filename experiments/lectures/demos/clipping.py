@@ -10,7 +10,6 @@ scaled down to the norm `bound`, and to the sum over a mini-batch comes Gaussian
 The sum and the norms come from one backward sweep. Source: Abadi et al. 2016, algorithm 1.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,44 +43,24 @@ def network(data: Dataset) -> nn.Layer:
     return nn.serial(nn.Pixels(top), nn.Flatten(), *hidden, nn.Dense(len(data.classes)))
 
 
-def noisy(key: Any, grads: Any, deviation: Any) -> Any:
-    """The tree with independent normal noise of that standard deviation added to every number."""
-    leaves, structure = jax.tree.flatten(grads)
-    keys = jax.random.split(key, len(leaves))
-    added = [
-        g + deviation * jax.random.normal(k, g.shape, g.dtype)
-        for k, g in zip(keys, leaves, strict=True)
-    ]
-    return structure.unflatten(added)
+class Recorded(nn.core.Pytree):
+    """An optimizer that clips, and the norms (steps, N) of all examples of the steps so far."""
 
+    optimizer: Any
+    steps: int = nn.core.static()
+    size: int = nn.core.static()
 
-@partial(jax.jit, static_argnames="batch_size", donate_argnames="state")
-def private_epoch(
-    net: nn.Layer,
-    optimizer: Any,
-    state: nn.State,
-    x: Any,
-    y: Any,
-    order: Any,
-    key: Any,
-    bound: Any,
-    noise: Any,
-    batch_size: int,
-) -> tuple[nn.State, Any]:
-    """One pass over whole mini-batches of the rows `order`: the state, and the norms (steps, N)."""
+    def read(self, state: Any) -> Any:
+        return (*self.optimizer.read(state and state[0]).readings, nn.squared_norms)
 
-    def step(state: nn.State, batch: Any) -> tuple[nn.State, Any]:
-        rows, key = batch
-        read = (nn.clipped(bound), nn.squared_norms)
-        _, (grads, squares) = nn.backprop(net, LOSS, state.params, x[rows], y[rows], read=read)
-        grads = noisy(key, grads, noise * bound / batch_size)  # the mean is taken already
-        updates, kept = optimizer.update(grads, state.optimizer, state.params)
-        params = nn.optim.apply_updates(state.params, updates)
-        return state._replace(params=params, optimizer=kept), jnp.sqrt(nn.total(squares))
+    def init(self, params: Any) -> Any:
+        return self.optimizer.init(params), jnp.zeros((self.steps, self.size)), 0
 
-    steps = len(order) // batch_size
-    rows = order[: steps * batch_size].reshape(steps, batch_size)
-    return jax.lax.scan(step, state, (rows, jax.random.split(key, steps)))
+    def update(self, found: Any, state: Any, params: Any) -> Any:
+        (*clipped, squares), (kept, norms, step) = found, state
+        updates, kept = self.optimizer.update(tuple(clipped), kept, params)
+        norms = norms.at[step].set(jnp.sqrt(nn.total(squares)))
+        return updates, (kept, norms, step + 1)
 
 
 def train(
@@ -95,22 +74,17 @@ def train(
 ) -> Trained:
     """Train with gradients clipped at `bound`, to which noise is added; None is plain descent."""
     x, y, net, optimizer = jnp.asarray(data.x), jnp.asarray(data.y), network(data), nn.SGD(rate)
-    state, key = nn.start(net, optimizer, jax.random.key(0), x), jax.random.key(1)
-    norms, accuracy = [], []
+    steps = len(x) // batch_size
+    if bound is not None:
+        private = nn.chain(nn.clip_examples(bound, noise), optimizer)
+        optimizer = Recorded(private, epochs * steps, batch_size)
+    state, accuracy = nn.start(net, optimizer, jax.random.key(0), x), []
     for epoch in range(epochs):
-        order = np.random.default_rng(epoch).permutation(len(x) // batch_size * batch_size)
-        if bound is None:
-            state, _ = nn.train_epoch(
-                net, LOSS, optimizer, state, x, y, order, batch_size=batch_size
-            )
-        else:
-            state, found = private_epoch(
-                net, optimizer, state, x, y, order, jax.random.fold_in(key, epoch), bound, noise,
-                batch_size=batch_size,
-            )  # fmt: skip
-            norms.append(np.ravel(found))
+        order = np.random.default_rng(epoch).permutation(steps * batch_size)
+        state, _ = nn.train_epoch(net, LOSS, optimizer, state, x, y, order, batch_size=batch_size)
         outputs = nn.predict(net, state.params, data.x_test)
         accuracy.append(float(nn.accuracy(outputs, jnp.asarray(data.y_test)).mean()))
+    norms = () if bound is None else np.reshape(state.optimizer[1], (epochs, -1))
     return Trained(np.array(norms), accuracy, state.params)
 
 

@@ -9,7 +9,6 @@ compilation, and depend on what else the machine is doing.
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,13 +22,12 @@ from rich.table import Table
 import jaxnn as nn
 from experiments.common.plots import COLOURS, panels, save
 from experiments.data import load
-from jaxnn.optim.kfac import KFAC, kfac_start, kfac_step
 
 LOSS, BATCH, EPOCHS, RATES = nn.softmax_cross_entropy, 64, 20, (0.03, 0.1, 0.3)
 PLAIN, NATURAL = "momentum", "K-FAC"
 METHODS: dict[str, Callable[[float], Any]] = {
     PLAIN: lambda rate: nn.SGD(rate, momentum=0.9),
-    NATURAL: lambda rate: KFAC(nn.SGD(rate), damping=0.01, every=5, inverse="factored"),
+    NATURAL: lambda rate: nn.KFAC(nn.SGD(rate), damping=0.01, every=5, inverse="factored"),
 }
 
 
@@ -47,30 +45,16 @@ def network(activation: nn.Layer) -> nn.Layer:
     return nn.serial(nn.Pixels(16.0), nn.Flatten(), *hidden, nn.Dense(10))
 
 
-@partial(jax.jit, donate_argnames="state")
-def natural_epoch(net: nn.Layer, kfac: KFAC, state: Any, x: Any, y: Any, order: Any) -> Any:
-    """One pass over the rows `order` in mini-batches, as one program."""
-
-    def step(state: Any, rows: Any) -> Any:
-        return kfac_step(net, LOSS, kfac, state, x[rows], y[rows])
-
-    return jax.lax.scan(step, state, order.reshape(-1, BATCH))[0]
-
-
 def descend(net: nn.Layer, method: str, rate: float, x: Any, y: Any) -> Descent:
     """Train with one method at one rate, always from the same start and in the same order."""
     optimizer = METHODS[method](rate)
 
     def first() -> Any:
-        start = kfac_start if method == NATURAL else nn.start
-        return start(net, optimizer, jax.random.key(0), x)
+        return nn.start(net, optimizer, jax.random.key(0), x)
 
     def epoch(state: Any, number: int) -> Any:
         order = np.random.default_rng(number).permutation(len(x) // BATCH * BATCH)
-        if method == NATURAL:
-            state = natural_epoch(net, optimizer, state, x, y, jnp.asarray(order))
-        else:
-            state, _ = nn.train_epoch(net, LOSS, optimizer, state, x, y, order, batch_size=BATCH)
+        state, _ = nn.train_epoch(net, LOSS, optimizer, state, x, y, order, batch_size=BATCH)
         return jax.block_until_ready(state)
 
     epoch(first(), 0)  # compiles

@@ -10,7 +10,6 @@ is then a small difference of large numbers in a mini-batch, and changes much fr
 Source: McCandlish et al. 2018, eq. 2.9 and appendix A.
 """
 
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +26,8 @@ from experiments.data import load
 
 HIDDEN = [layer for n in (128, 64) for layer in (nn.Dense(n, w_init=nn.initializers.he), nn.relu)]
 NET = nn.serial(nn.Pixels(16.0), nn.Flatten(), *HIDDEN, nn.Dense(10))
-LOSS, OPTIMIZER, BATCH = nn.softmax_cross_entropy, nn.SGD(0.1), 32
+LOSS, BATCH = nn.softmax_cross_entropy, 32
+OPTIMIZER = nn.chain(nn.track_noise_scale(decay=1.0), nn.SGD(0.1))
 
 
 class Measured(NamedTuple):
@@ -39,20 +39,14 @@ class Measured(NamedTuple):
     whole: nn.readings.Noise
 
 
-@partial(jax.jit, donate_argnames="state")
 def epoch(state: nn.State, x: Any, y: Any, order: Any) -> tuple[nn.State, Any]:
-    """One pass over the mini-batches `order` (steps, batch): the state, and its means."""
-
-    def step(state: nn.State, rows: Any) -> tuple[nn.State, Any]:
-        read = (nn.gradient, nn.readings.noise_scale)
-        loss, (grads, noise) = nn.backprop(NET, LOSS, state.params, x[rows], y[rows], read=read)
-        updates, kept = OPTIMIZER.update(grads, state.optimizer, state.params)
-        params = nn.optim.apply_updates(state.params, updates)
-        return state._replace(params=params, optimizer=kept), (loss, noise)
-
-    state, found = jax.lax.scan(step, state, order)
-    loss, noise = jax.tree.map(lambda values: values.mean(0), found)
-    return state, (loss, pooled(noise))
+    """One pass over the rows `order`: the state, the mean loss, and the noise of its mini-batches,
+    whose traces and squares are averaged before they are divided."""
+    noise = OPTIMIZER.transforms[0].init(state.params)
+    state = state._replace(optimizer=(noise, *state.optimizer[1:]))
+    state, loss = nn.train_epoch(NET, LOSS, OPTIMIZER, state, x, y, order, batch_size=BATCH)
+    steps, trace, square = (float(value) for value in state.optimizer[0])
+    return state, (loss, nn.readings.Noise(trace / square, trace / steps, square / steps))
 
 
 def pooled(noise: Any) -> nn.readings.Noise:
@@ -67,7 +61,7 @@ def measure(x: Any, y: Any, epochs: int = 40) -> Measured:
     state, found = nn.start(NET, OPTIMIZER, jax.random.key(0), x), []
     for number in range(epochs):
         order = np.random.default_rng(number).permutation(len(x) // BATCH * BATCH)
-        state, (loss, batches) = epoch(state, x, y, jnp.asarray(order.reshape(-1, BATCH)))
+        state, (loss, batches) = epoch(state, x, y, order)
         _, whole = nn.backprop(NET, LOSS, state.params, x, y, read=nn.readings.noise_scale)
         found.append(Measured(loss, batches, whole))
     return jax.tree.map(lambda *values: np.array(values), *found)

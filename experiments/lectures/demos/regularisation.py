@@ -80,7 +80,7 @@ def train(net: nn.Layer, variant: Variant, data: Dataset) -> Trained:
         order = np.random.default_rng(epoch).permutation(FEW)
         state, _ = nn.train_epoch(
             net, loss, optimizer, state, x, y, order, jax.random.fold_in(key, epoch),
-            batch_size=BATCH, penalty=variant.penalty, statistics_momentum=0.9,
+            batch_size=BATCH, options=nn.Options(penalty=variant.penalty, statistics_momentum=0.9),
         )  # fmt: skip
         still, params = nn.freeze(net, state.params, state.statistics)
         train_scores, test_scores = (

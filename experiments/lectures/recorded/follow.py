@@ -78,7 +78,7 @@ def _epoch(run: Run, net: nn.Layer, state: nn.State, part: Part, order: list[int
         *part,
         np.array(order),
         batch_size=10,
-        penalty=nn.l2(run.lam / run.examples),
+        options=nn.Options(penalty=nn.l2(run.lam / run.examples)),
     )
     return state
 

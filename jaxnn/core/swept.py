@@ -1,0 +1,45 @@
+"""What a forward sweep leaves: ready to go back from, once or several times."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jaxnn.core.factors import along_batch
+from jaxnn.core.layer import Layer
+from jaxnn.core.types import Array, Params, Read, Tree
+
+
+class Swept(NamedTuple):
+    """A network after its forward sweep over a mini-batch, with C = sum_n c_n l_n.
+
+    `values` are the l_n (batch,) and `deltas` = dl_n/doutputs, shaped like `outputs`, each
+    example's own. `c`, a number or (batch,), are the weights of the examples in C; `own` those that
+    the loss gives to the positions inside an example, None if they count alike.
+    """
+
+    net: Layer
+    loss: Any
+    params: Params
+    y: Tree
+    outputs: Array
+    residuals: Tree
+    values: Array
+    deltas: Array
+    c: Any
+    own: Any
+
+    def back(self, dy: Array, read: Read) -> Tree:
+        """The readings of a backward sweep from the errors dy, shaped like the outputs."""
+        return self.net.backward(self.params, self.residuals, dy, read)[1]
+
+    def root(self, u: Array) -> Array:
+        """sqrt(c_n) S_n u for every example, S_n S_n^T = d2l_n/doutputs2: a column of the root of
+        the Gauss-Newton matrix, to go back from. u is shaped like the outputs or one of them."""
+        s = self.loss.root(self.outputs, self.y, jnp.broadcast_to(u, self.outputs.shape))
+        s = s if self.own is None else jnp.sqrt(self.own)[..., None] * s
+        return along_batch(jnp.sqrt(self.c), s)
+
+    def bent(self, v: Array) -> Array:
+        """d2l_n/doutputs2 v_n: how deltas move where the outputs move along v."""
+        rdeltas = self.loss.bend(self.outputs, self.y, v)
+        return rdeltas if self.own is None else self.own[..., None] * rdeltas

@@ -1,0 +1,49 @@
+"""What is rarely set of a training, in one record."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from jaxnn.core.types import ArrayLike, Number
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Options(NamedTuple):
+    """`Options(penalty=l2(1e-4), micro_batches=4)`, for `train_step` and `train_epoch`.
+
+    weights (n,) >= 0, one for each row of x, as in `backprop`. penalty, such as `l2(1e-4)`, is
+    added to the objective. statistics_momentum in [0, 1] is that of the running statistics of
+    batch-norm, see `jaxnn.training.inference`. micro_batches: each mini-batch is taken in so many
+    parts, one after the other, in the memory of one, see `accumulate`.
+    """
+
+    weights: ArrayLike = None
+    penalty: Any = None
+    statistics_momentum: Number = 0.99
+    micro_batches: int = 1
+
+
+_OLD = {name: name for name in Options._fields} | {"penalties": "penalty"}
+
+
+def with_old_keywords(function: Function) -> Function:
+    """The function, which for one version also takes the fields of `Options` by themselves."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        old = {name: keywords.pop(name) for name in _OLD if name in keywords}
+        if old:
+            names = ", ".join(f"{_OLD[name]}=..." for name in old)
+            warnings.warn(
+                f"{function.__name__}({', '.join(old)}=...) is now options=jaxnn.Options({names})",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            options = keywords.get("options") or Options()
+            fields = {_OLD[name]: value for name, value in old.items()}
+            keywords["options"] = options._replace(**fields)
+        return function(*args, **keywords)
+
+    return call  # pyright: ignore[reportReturnType]

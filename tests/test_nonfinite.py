@@ -25,11 +25,12 @@ def setting(**train):
     return dataclasses.replace(iris, train=dataclasses.replace(iris.train, **changed))
 
 
-def told(net, optimizer: Any = nn.SGD(0.1), x=X, number=1, **train):  # noqa: B008
-    """What is said of epoch `number`, trained from the parameters at the start."""
+def told(net, optimizer: Any = nn.SGD(0.1), x=X, number=1, params=None, **train):  # noqa: B008
+    """What is said of epoch `number`, trained from the parameters at the start, or from these."""
     part = Part(jnp.asarray(x), jnp.asarray(Y))
     task = Task(net, nn.half_square, optimizer, None, part, part)
     state = nn.start(net, optimizer, jax.random.key(0), part.x[:2])
+    state = state if params is None else state._replace(params=params)
     return find(setting(**train), task, state, 0, number)
 
 
@@ -128,3 +129,12 @@ def test_finite_looks_at_every_number():
     assert finite(())
     for bad in (jnp.nan, -jnp.inf):
         assert not finite({**tree, "b": tree["b"].at[1].set(bad)})
+
+
+def test_a_layer_inside_a_repeat_is_named_with_its_place():
+    net = nn.serial(nn.Dense(4), nn.Repeat(nn.serial(nn.Dense(4), nn.tanh), 5), nn.Dense(2))
+    state = nn.start(net, nn.SGD(0.1), jax.random.key(0), X)
+    w = state.params[1][0].w.at[3].set(np.inf)
+    params = (state.params[0], (nn.Affine(w, state.params[1][0].b), ()), state.params[2])
+    found = told(net, params=params)
+    assert found.startswith("iteration 1, forward: layer 1/0#3 Dense(4) got parameters with infini")

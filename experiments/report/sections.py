@@ -19,7 +19,7 @@ from experiments.report.source import Source
 from experiments.report.weights import weight_images
 from experiments.report.words import selection, set_to
 from experiments.training.display import score_of
-from experiments.training.probe import short
+from experiments.training.notes import short
 from jaxnn.core.layer import innermost
 
 

@@ -5,13 +5,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 import jaxnn as nn
 from experiments.config import Dense, Experiment, Model, Train
 from experiments.config.problems import ConfigError
 from experiments.data import Dataset
+from jaxnn.core.layer import outputs_like
 from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
 from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
 from jaxnn.feedback.networks import with_rule
@@ -156,5 +156,4 @@ def targets(experiment: Experiment, net: nn.Layer, data: Dataset) -> Callable[[A
 
 def output_shape(net: nn.Layer, data: Dataset) -> tuple[int, ...]:
     """The shape of the outputs for one example; nothing is computed."""
-    key = jax.random.key(0)
-    return jax.eval_shape(lambda x: net.forward(net.init(key, x), x, key)[0], data.x[:2]).shape[1:]
+    return outputs_like(net, data.x[:2]).shape[1:]

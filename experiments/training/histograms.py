@@ -16,10 +16,11 @@ import numpy as np
 from jax.tree_util import SequenceKey, tree_flatten_with_path
 
 import jaxnn as nn
-from experiments.training.probe import Seen, paths_of, probed, seen, short
+from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
-from jaxnn.core.factors import Factor
-from jaxnn.core.layer import every_layer, innermost
+from jaxnn.core.factors import Factor, Tied
+from jaxnn.core.layer import every_layer, innermost, paths_of
+from jaxnn.core.watch import seen, watched
 from jaxnn.layers.elementwise import Activation
 
 EXAMPLES = 256
@@ -29,36 +30,46 @@ BINS = 30
 def histograms(task: Task, net: nn.Layer, params: Any) -> dict[str, dict[str, Any]]:
     """The histograms of both kinds, {"activations": ..., "deltas": ...}, at params of the test."""
     *_, (last, _) = innermost(task.net)  # of the net that was trained: frozen dropout is `linear`
-    net = probed(net, {*paths_of(task.net, Activation), last})
+    net = watched(net, outputs_of, paths={*paths_of(task.net, Activation), last})
     # a backward rule may draw; else no key, so that the program has no threefry to compile
     rules = any(isinstance(layer, nn.feedback.WithBackward) for _, layer in every_layer(net))
     key = jax.random.key(0) if rules else None
     found = _look(net, task.loss, params, task.train.x, task.train.y, key)
     kinds = zip(("activations", "deltas"), jax.device_get(found), strict=True)
-    return {kind: {one.path: bins(one.value) for one in some} for kind, some in kinds}
+    return {kind: {path: bins(a) for path, a in some.items()} for kind, some in kinds}
 
 
 @jax.jit
 def _look(
     net: nn.Layer, loss: nn.Loss, params: Any, x: Any, y: Any, key: Any
-) -> tuple[list[Seen], list[Seen]]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     outputs, residuals = net.forward(params, x[:EXAMPLES], key)
     _, errors = loss(outputs, y[:EXAMPLES])
     _, factors = net.backward(params, residuals, errors, lambda factor: factor)
-    activations = [Seen(short(one.path), _wide(one.value)) for one in seen(residuals)]
+    notes = seen(net.observe(residuals))
+    activations = {name_of(n, place): _wide(y) for n in notes for place, y in n.each()}
     return activations, _deltas(factors)
 
 
-def _deltas(factors: Any) -> list[Seen]:
-    """The errors at the outputs of the layers with weights: what their weights' factors hold."""
+def _deltas(factors: Any) -> dict[str, Any]:
+    """The errors at the outputs of the layers with weights: what their weights' factors hold, those
+    of a `Repeat` together."""
     leaves, _ = tree_flatten_with_path(factors, is_leaf=lambda node: isinstance(node, Factor))
     found = {}
     for path, factor in leaves:
-        d = getattr(getattr(factor, "part", factor), "d", None)
-        if nn.core.weights(path) and nn.core.everything(path) and d is not None:
+        errors = _errors(factor)
+        if nn.core.weights(path) and nn.core.everything(path) and errors:
             place = "/".join(str(key.idx) for key in path if isinstance(key, SequenceKey))
-            found[place] = Seen(place, _wide(d))
-    return list(found.values())
+            found[place] = jnp.concatenate([_wide(d).reshape(-1) for d in errors])
+    return found
+
+
+def _errors(factor: Any) -> list[Any]:
+    """The errors that a factor is made of."""
+    if isinstance(factor, Tied):
+        return [d for part in factor.parts for d in _errors(part)]
+    inner = getattr(factor, "part", getattr(factor, "layers", factor))
+    return [inner.d] if hasattr(inner, "d") else []
 
 
 def _wide(a: Any) -> Any:

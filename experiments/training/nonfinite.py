@@ -5,6 +5,7 @@ the first after which the objective or a parameter is not finite. All that is do
 then looked at in turn: what first makes a nan or infinity out of finite numbers is at fault.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -18,10 +19,10 @@ from experiments.common.runs import named
 from experiments.config import Experiment, Train
 from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key
-from experiments.training.probe import short
+from experiments.training.notes import name_of, short
 from experiments.training.task import Task
-from jaxnn.core.layer import Layer, Read, map_innermost
 from jaxnn.core.values import Pytree, static
+from jaxnn.core.watch import Seen, seen, watched, without_notes
 from jaxnn.fast import draws
 from jaxnn.optim.asking import asked, with_penalty
 from jaxnn.sweep.backpropagation import sweep
@@ -147,46 +148,49 @@ class _Passed(Pytree):
     gave: dict[str, Any]
 
 
-class _Watch(Layer):
-    """A layer that writes down what comes through it; for one trace, since a log is no value."""
+def _forward(params: Any, x: Any, y: Any, residuals: Any) -> _Passed:
+    """A note of a layer's forward."""
+    del residuals
+    came = {"inputs": _largest(x), "parameters": _largest(params)}
+    return _Passed("forward", came, {"outputs": _largest(y)})
 
-    layer: Layer
-    path: str
-    log: list[_Passed]
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
-        y, residuals = self.layer.forward(params, x, key)
-        came = {"inputs": _largest(x), "parameters": _largest(params)}
-        self.log.append(_Passed(f"forward: {self._name()}", came, {"outputs": _largest(y)}))
-        return y, residuals
+def _backward(residuals: Any, dy: Any, dx: Any, readings: Any) -> _Passed:
+    """A note of a layer's backward."""
+    gave = {"errors": _largest(dx)}
+    gave |= {f"a gradient of {name}": _largest(leaf) for name, leaf in named(readings).items()}
+    return _Passed("backward", {"errors": _largest(dy), "residuals": _largest(residuals)}, gave)
 
-    def backward(self, params: Any, residuals: Any, dy: Any, read: Read) -> tuple[Any, Any]:
-        dx, readings = self.layer.backward(params, residuals, dy, read)
-        came = {"errors": _largest(dy), "residuals": _largest(residuals)}
-        gave = {"errors": _largest(dx)}
-        for name, leaf in named(readings).items():
-            gave[f"a gradient of {short(self.path)}/{name}"] = _largest(leaf)
-        self.log.append(_Passed(f"backward: {self._name()}", came, gave))
-        return dx, readings
 
-    def observe(self, residuals: Any) -> Any:
-        return self.layer.observe(residuals)
+def _in_order(notes: list[Seen]) -> list[_Passed]:
+    """What the layers did, one after the other; those of a `Repeat` all first, then all second."""
+    runs = itertools.groupby(notes, key=lambda note: note.stacked)
+    found = []
+    for _, run in runs:
+        steps = [
+            (place, i, note, step) for i, note in enumerate(run) for place, step in note.each()
+        ]
+        for place, _, note, step in sorted(steps, key=lambda one: one[:2]):
+            what = f"{step.what}: layer {name_of(note, place)} {note.layer!r}"
+            gave = {_located(name, note): size for name, size in step.gave.items()}
+            found.append(_Passed(what, step.came, gave))
+    return found
 
-    def _name(self) -> str:
-        return f"layer {short(self.path)} {self.layer!r}"
+
+def _located(name: str, note: Seen) -> str:
+    return name.replace("a gradient of ", f"a gradient of {short(note.path)}/")
 
 
 @jax.jit
 def _all_steps(task: Task, state: nn.State, batch: _Batch) -> list[_Passed]:
     """Everything that an iteration does, in order."""
-    log: list[_Passed] = []
-    net = map_innermost(lambda path, layer: _Watch(layer, path, log), task.net)
-    params = state.params
+    net, params = watched(task.net, _forward, _backward), state.params
     _, x, y, key, weights = batch
     reading = asked(task.optimizer, state.optimizer)
-    value, read, _ = sweep(Objective(net, task.loss), params, Batch(x, y, weights, key), reading)
-    forward = [one for one in log if one.what.startswith("forward")]
-    backward = log[len(forward) :]
+    given = Objective(net, task.loss), params, Batch(x, y, weights, key), reading
+    value, noted, observed = sweep(*given)
+    forward, read = _in_order(seen(observed)), without_notes(noted)
+    backward = _in_order(seen(noted))[::-1]
     given = {"outputs": forward[-1].gave["outputs"]}
     gave = {"an objective": _largest(value), "errors": backward[0].came["errors"]}
     steps = [*forward, _Passed(f"loss: {task.loss!r}", given, gave), *backward]

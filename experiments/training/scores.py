@@ -30,6 +30,7 @@ import jaxnn as nn
 from experiments.config import Experiment
 from experiments.config.problems import ConfigError
 from experiments.training.task import Part, Task
+from jaxnn.core.layer import outputs_like
 from jaxnn.feedback.networks import alignment
 from jaxnn.sweep.backpropagation import objective
 
@@ -162,9 +163,7 @@ def check_metrics(experiment: Experiment, task: Task) -> None:
 
 def _n_classes(task: Task) -> int:
     x = jax.ShapeDtypeStruct((2, *task.train.x.shape[1:]), task.train.x.dtype)
-    key = jax.random.key(0)
-    shape = jax.eval_shape(lambda x: task.net.forward(task.net.init(key, x), x, key)[0], x).shape
-    return max(shape[-1], 2)
+    return max(outputs_like(task.net, x).shape[-1], 2)
 
 
 def angles(task: Task, params: Any, examples: int = 1000) -> dict[str, float]:

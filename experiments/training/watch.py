@@ -21,8 +21,10 @@ import jaxnn as nn
 from experiments.config import Experiment
 from experiments.training import build
 from experiments.training.loop import Epoch, run_key
-from experiments.training.probe import Seen, paths_of, probed, seen, short
+from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
+from jaxnn.core.layer import paths_of
+from jaxnn.core.watch import seen, watched
 from jaxnn.fast import draws
 from jaxnn.sweep.records import Batch, Objective
 from jaxnn.training.steps import Plan, found_by
@@ -47,7 +49,7 @@ def watch(
         task = task._replace(optimizer=build.optimizer(train, len(task.train.x), rate))
     key = draws.fold_in(run_key(experiment), epoch.number)
     found = _look(task, epoch.state, key, net, params, asked=train.watch, n=train.batch_size)
-    return {one.path: float(one.value) for one in jax.device_get(found)}
+    return {name: float(value) for name, value in jax.device_get(found).items()}
 
 
 @partial(jax.jit, static_argnames=("asked", "n"))
@@ -60,24 +62,22 @@ def _look(
     *,
     asked: tuple[str, ...],
     n: int,
-) -> list[Seen]:
+) -> dict[str, Any]:
     """What is asked for, under the names of the metrics."""
-    found = []
+    found = {}
     x, y, weights = (None if a is None else a[:n] for a in task.train)
     batch = Batch(x, y, weights, key)
     if "gradients" in asked:
         grads = _found(task, nn.SGD(1.0), state, batch)
-        found += [Seen(f"gradient_norm {path}", _norm(g)) for path, g in _trained(grads)]
+        found |= {f"gradient_norm {path}": _norm(g) for path, g in _trained(grads)}
     if "updates" in asked:
         read = _found(task, task.optimizer, state, batch)
         updates, _ = task.optimizer.update(read, state.optimizer, state.params)
         pairs = zip(_trained(updates), _trained(state.params), strict=True)
-        found += [
-            Seen(f"update_ratio {path}", _norm(u) / _norm(w))
-            for (path, u), (_, w) in pairs
-            if w.ndim > 1
-        ]
-    return found + _units(task, net, params) if "units" in asked else found
+        found |= {
+            f"update_ratio {path}": _norm(u) / _norm(w) for (path, u), (_, w) in pairs if w.ndim > 1
+        }
+    return found | _units(task, net, params) if "units" in asked else found
 
 
 def _found(task: Task, optimizer: Any, state: nn.State, batch: Batch) -> Any:
@@ -100,17 +100,19 @@ def _norm(a: Any) -> Any:
     return jnp.linalg.norm(a.reshape(-1))
 
 
-def _units(task: Task, net: nn.Layer, params: Any) -> list[Seen]:
+def _units(task: Task, net: nn.Layer, params: Any) -> dict[str, Any]:
     relus = paths_of(net, type(nn.relu))
     limits = {path: low_high for kind, low_high in _LIMITS.items() for path in paths_of(net, kind)}
-    _, residuals = probed(net, {*relus, *limits}).forward(params, task.train.x[:EXAMPLES])
-    found = []
-    for path, y in ((one.path, one.value) for one in seen(residuals)):
-        if path in limits:
-            low, high = limits[path]
-            near = (y < low + NEAR) | (y > high - NEAR)
-            found.append(Seen(f"saturated {short(path)}", near.mean(dtype=jnp.float32)))
-        else:
-            dead = (y == 0).reshape(-1, y.shape[-1]).all(0)
-            found.append(Seen(f"dead {short(path)}", dead.mean(dtype=jnp.float32)))
+    net = watched(net, outputs_of, paths={*relus, *limits})
+    _, residuals = net.forward(params, task.train.x[:EXAMPLES])
+    found = {}
+    for note in seen(net.observe(residuals)):
+        for place, y in note.each():
+            if note.path in limits:
+                low, high = limits[note.path]
+                near = (y < low + NEAR) | (y > high - NEAR)
+                found[f"saturated {name_of(note, place)}"] = near.mean(dtype=jnp.float32)
+            else:
+                dead = (y == 0).reshape(-1, y.shape[-1]).all(0)
+                found[f"dead {name_of(note, place)}"] = dead.mean(dtype=jnp.float32)
     return found

@@ -118,6 +118,16 @@ def output_like(layer: Layer, params: Params, x: Tree, key: Key = None) -> Any:
     return jax.eval_shape(layer.forward, params, x, key)[0]
 
 
+def outputs_like(net: Layer, x: Any) -> Any:
+    """Shape and dtype of the outputs for inputs like x, before there are parameters."""
+
+    def outputs(x: Any) -> Any:
+        key = jax.random.key(0)
+        return net.forward(net.init(key, x), x, key)[0]
+
+    return jax.eval_shape(outputs, x)
+
+
 def inner_layers(layer: Layer) -> dict[str, Layer | tuple[Layer, ...]]:
     """The fields of a combinator that hold layers."""
     found = {}
@@ -144,6 +154,11 @@ def every_layer(net: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
 def innermost(net: Layer) -> Iterator[tuple[str, Layer]]:
     """Every layer that holds no others, with the path of its parameters."""
     return ((path, layer) for path, layer in every_layer(net) if not inner_layers(layer))
+
+
+def paths_of(net: Layer, kinds: type | tuple[type, ...]) -> list[str]:
+    """The paths of the innermost layers of some kinds."""
+    return [path for path, layer in innermost(net) if isinstance(layer, kinds)]
 
 
 def map_innermost(

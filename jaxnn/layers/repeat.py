@@ -14,6 +14,7 @@ from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.trees import over
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, check_count, static
+from jaxnn.core.watch import stacked
 
 
 class Repeat(Layer):
@@ -116,10 +117,12 @@ class Repeat(Layer):
         def reading(factor: Any) -> Any:
             return read(Stacked(factor)) if isinstance(factor, Factor) else factor
 
-        return errors, over(Factor, reading, found.whole(jax.tree.leaves(layers)))
+        readings = over(Factor, reading, found.whole(jax.tree.leaves(layers)))
+        return errors, stacked(readings, self.n)
 
     def observe(self, residuals: Tree) -> Any:
-        return jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
+        found = jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
+        return stacked(found, self.n)
 
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         freeze = jax.vmap(self.layer.freeze, axis_size=self.n)

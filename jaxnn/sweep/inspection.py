@@ -1,13 +1,14 @@
 """A table of a network: layers, output shapes, parameters, and what is kept for backward."""
 
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import jax
-import numpy as np
 
-from jaxnn.core.layer import Layer, Read, map_innermost
+from jaxnn.core.layer import Layer
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.watch import Seen, seen, watched
 from jaxnn.layers.repeat import Repeat
 
 
@@ -49,46 +50,30 @@ def summary(net: Layer, x: Tree) -> Summary:
     x is an array or a `jax.ShapeDtypeStruct`; its first axis is the batch the bytes are counted
     for. Nothing is computed: the network runs on shapes alone. Paths are those of the parameters.
     """
-    rows: dict[str, Row] = {}
-    seen: list[Any] = []  # residuals counted already; kept alive, so that an id stays unique
+    rows: list[Row] = []
 
-    def forward(x: Tree) -> Any:
-        key = jax.random.key(0)
+    def forward(x: Tree, key: Key) -> None:
+        net_watched = watched(net, _note, whole=Repeat)
+        _, residuals = net_watched.forward(net.init(key, x), x, key)
+        rows.extend(_rows(seen(net_watched.observe(residuals))))
 
-        def watch(path: str, layer: Layer) -> Layer:
-            return _Watch(layer, _Log(path, rows, seen))
-
-        watched = map_innermost(watch, net, whole=Repeat)
-        return watched.forward(net.init(key, x), x, key)
-
-    jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype))
-    found = tuple(rows.values())
-    return Summary(found, sum(row.parameters for row in found), sum(row.kept for row in found))
+    jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype), jax.random.key(0))
+    return Summary(tuple(rows), sum(row.parameters for row in rows), sum(row.kept for row in rows))
 
 
-class _Log(NamedTuple):
-    path: str
-    rows: dict[str, Row]
-    seen: list[Any]
-
-    def __hash__(self) -> int:
-        return hash(self.path)
+def _note(params: Params, x: Tree, y: Tree, residuals: Tree) -> Tree:
+    return params, y, residuals
 
 
-class _Watch(Layer):
-    """A layer that writes down what passes through it."""
-
-    watched: Layer
-    log: _Log
-
-    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
-        y, residuals = self.watched.forward(params, x, key)
-        path, rows, seen = self.log
-        new = [r for r in jax.tree.leaves(residuals) if not any(r is s for s in seen)]
-        seen.extend(new)
-        kept = sum(int(np.prod(r.shape)) * r.dtype.itemsize for r in new)
-        rows[path] = Row(path, repr(self.watched), y.shape, count_parameters(params), kept)
-        return y, residuals
-
-    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        return self.watched.backward(params, residuals, dy, read)
+def _rows(notes: list[Seen]) -> list[Row]:
+    """A row for each note; residuals that an earlier layer keeps too are the very same arrays."""
+    counted, rows = [], []
+    for note in notes:
+        params, y, residuals = note.value
+        leaves = jax.tree.leaves(residuals)
+        new = [leaf for leaf in leaves if not any(leaf is other for other in counted)]
+        counted.extend(new)
+        kept = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in new)
+        numbers = y.shape, count_parameters(params), kept
+        rows.append(Row(note.path, repr(note.layer), *numbers))
+    return rows

@@ -1,87 +1,100 @@
 """The public names of the library, for `jaxnn.lazy` and for type checkers. Rooms first."""
 
-from jaxnn import check as check
-from jaxnn import core as core
-from jaxnn import curvature as curvature
-from jaxnn import feedback as feedback
-from jaxnn import initializers as initializers
-from jaxnn import layers as layers
-from jaxnn import losses as losses
-from jaxnn import optim as optim
-from jaxnn import perceptron as perceptron
-from jaxnn import readings as readings
-from jaxnn import schedules as schedules
-from jaxnn import sklearn as sklearn
-from jaxnn import sweep as sweep
-from jaxnn import training as training
-from jaxnn.core import Affine as Affine
-from jaxnn.core import Layer as Layer
-from jaxnn.layers import BatchNorm as BatchNorm
-from jaxnn.layers import Dense as Dense
-from jaxnn.layers import DropConnect as DropConnect
-from jaxnn.layers import Dropout as Dropout
-from jaxnn.layers import Embedding as Embedding
-from jaxnn.layers import Flatten as Flatten
-from jaxnn.layers import MixedPrecision as MixedPrecision
-from jaxnn.layers import OneHot as OneHot
-from jaxnn.layers import Parallel as Parallel
-from jaxnn.layers import Pixels as Pixels
-from jaxnn.layers import Repeat as Repeat
-from jaxnn.layers import Skip as Skip
-from jaxnn.layers import elu as elu
-from jaxnn.layers import gelu as gelu
-from jaxnn.layers import leaky_relu as leaky_relu
-from jaxnn.layers import linear as linear
-from jaxnn.layers import relu as relu
-from jaxnn.layers import serial as serial
-from jaxnn.layers import sigmoid as sigmoid
-from jaxnn.layers import silu as silu
-from jaxnn.layers import softmax as softmax
-from jaxnn.layers import softplus as softplus
-from jaxnn.layers import step as step
-from jaxnn.layers import tanh as tanh
-from jaxnn.losses import Loss as Loss
-from jaxnn.losses import elastic as elastic
-from jaxnn.losses import half_square as half_square
-from jaxnn.losses import l1 as l1
-from jaxnn.losses import l2 as l2
-from jaxnn.losses import sigmoid_cross_entropy as sigmoid_cross_entropy
-from jaxnn.losses import softmax_cross_entropy as softmax_cross_entropy
-from jaxnn.losses import sum_square as sum_square
-from jaxnn.optim import KFAC as KFAC
-from jaxnn.optim import SGD as SGD
-from jaxnn.optim import AdaGrad as AdaGrad
-from jaxnn.optim import Adam as Adam
-from jaxnn.optim import AdamW as AdamW
-from jaxnn.optim import Averaged as Averaged
-from jaxnn.optim import RMSProp as RMSProp
-from jaxnn.optim import averaged as averaged
-from jaxnn.optim import chain as chain
-from jaxnn.optim import clip_by_global_norm as clip_by_global_norm
-from jaxnn.optim import clip_by_value as clip_by_value
-from jaxnn.optim import clip_examples as clip_examples
-from jaxnn.optim import soft_threshold as soft_threshold
-from jaxnn.optim import track_noise_scale as track_noise_scale
-from jaxnn.readings import clipped as clipped
-from jaxnn.readings import factors as factors
-from jaxnn.readings import gradient as gradient
-from jaxnn.readings import per_example as per_example
-from jaxnn.readings import squared_norms as squared_norms
-from jaxnn.readings import total as total
-from jaxnn.sweep import accumulate as accumulate
-from jaxnn.sweep import accuracy as accuracy
-from jaxnn.sweep import backprop as backprop
-from jaxnn.sweep import evaluate as evaluate
-from jaxnn.sweep import predict as predict
-from jaxnn.sweep import summary as summary
-from jaxnn.training import Options as Options
-from jaxnn.training import State as State
-from jaxnn.training import freeze as freeze
-from jaxnn.training import stack as stack
-from jaxnn.training import start as start
-from jaxnn.training import train_epoch as train_epoch
-from jaxnn.training import train_epoch_together as train_epoch_together
-from jaxnn.training import train_step as train_step
-from jaxnn.training import unstack as unstack
+from jaxnn import (
+    check as check,
+    core as core,
+    curvature as curvature,
+    feedback as feedback,
+    initializers as initializers,
+    layers as layers,
+    losses as losses,
+    optim as optim,
+    perceptron as perceptron,
+    readings as readings,
+    schedules as schedules,
+    sklearn as sklearn,
+    sweep as sweep,
+    training as training,
+)
+from jaxnn.core import Affine as Affine, Layer as Layer
+from jaxnn.layers import (
+    BatchNorm as BatchNorm,
+    Dense as Dense,
+    DropConnect as DropConnect,
+    Dropout as Dropout,
+    Embedding as Embedding,
+    Flatten as Flatten,
+    MixedPrecision as MixedPrecision,
+    OneHot as OneHot,
+    Parallel as Parallel,
+    Pixels as Pixels,
+    Repeat as Repeat,
+    Skip as Skip,
+    elu as elu,
+    gelu as gelu,
+    leaky_relu as leaky_relu,
+    linear as linear,
+    relu as relu,
+    serial as serial,
+    sigmoid as sigmoid,
+    silu as silu,
+    softmax as softmax,
+    softplus as softplus,
+    step as step,
+    tanh as tanh,
+)
+from jaxnn.losses import (
+    Loss as Loss,
+    elastic as elastic,
+    half_square as half_square,
+    l1 as l1,
+    l2 as l2,
+    sigmoid_cross_entropy as sigmoid_cross_entropy,
+    softmax_cross_entropy as softmax_cross_entropy,
+    sum_square as sum_square,
+)
+from jaxnn.optim import (
+    KFAC as KFAC,
+    SGD as SGD,
+    AdaGrad as AdaGrad,
+    Adam as Adam,
+    AdamW as AdamW,
+    Averaged as Averaged,
+    RMSProp as RMSProp,
+    averaged as averaged,
+    chain as chain,
+    clip_by_global_norm as clip_by_global_norm,
+    clip_by_value as clip_by_value,
+    clip_examples as clip_examples,
+    soft_threshold as soft_threshold,
+    track_noise_scale as track_noise_scale,
+)
+from jaxnn.readings import (
+    clipped as clipped,
+    factors as factors,
+    gradient as gradient,
+    per_example as per_example,
+    squared_norms as squared_norms,
+    total as total,
+)
+from jaxnn.sweep import (
+    accumulate as accumulate,
+    accuracy as accuracy,
+    backprop as backprop,
+    evaluate as evaluate,
+    predict as predict,
+    summary as summary,
+)
+from jaxnn.training import (
+    Options as Options,
+    State as State,
+    freeze as freeze,
+    stack as stack,
+    start as start,
+    train_epoch as train_epoch,
+    train_epoch_together as train_epoch_together,
+    train_step as train_step,
+    unstack as unstack,
+)
 
 __all__: list[str]

@@ -10,8 +10,7 @@ import pytest
 import jaxnn as nn
 from jaxnn import softmax_cross_entropy
 from jaxnn.fast import columns
-from jaxnn.training import arrangement
-from jaxnn.training import steps as training
+from jaxnn.training import arrangement, steps as training
 from tests.compare import assert_trees_close
 
 N, BATCH = 43, 4  # ten mini-batches and a smaller one

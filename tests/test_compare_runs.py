@@ -11,8 +11,7 @@ import pytest
 from experiments.__main__ import main
 from experiments.config import SGD, Adam
 from experiments.config.file import load
-from experiments.config.flat import changed as set_keys
-from experiments.config.flat import differing, flat
+from experiments.config.flat import changed as set_keys, differing, flat
 from experiments.report.comparison import comparison, default_path, open_runs
 from tests.report_runs import Page, changed, recorded
 

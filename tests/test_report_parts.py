@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 
-from experiments.data import Dataset
-from experiments.data import load as load_data
+from experiments.data import Dataset, load as load_data
 from experiments.report import confusion, curves, histograms, images, mistakes, svg, weights
 from experiments.report.outcome import Outcome
 

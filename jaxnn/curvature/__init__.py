@@ -8,40 +8,6 @@
 `jaxnn.curvature.products` says what H and G are.
 """
 
-from jaxnn.curvature.diagonals import (
-    GGNDiagonal,
-    Sampled,
-    SampledGGNDiagonal,
-    ggn_diagonal,
-    hessian_diagonal,
-    sampled_ggn_diagonal,
-)
-from jaxnn.curvature.fisher import Fisher, kflr
-from jaxnn.curvature.input_gradients import (
-    input_gradient,
-    input_jacobian,
-    integrated_gradients,
-    saliency,
-)
-from jaxnn.curvature.kronecker_factors import Kronecker, KroneckerFactors, kronecker
-from jaxnn.curvature.products import gnvp, hvp
+from jaxnn.lazy import lazy
 
-__all__ = [
-    "Fisher",
-    "GGNDiagonal",
-    "Kronecker",
-    "KroneckerFactors",
-    "Sampled",
-    "SampledGGNDiagonal",
-    "ggn_diagonal",
-    "gnvp",
-    "hessian_diagonal",
-    "hvp",
-    "input_gradient",
-    "input_jacobian",
-    "integrated_gradients",
-    "kflr",
-    "kronecker",
-    "saliency",
-    "sampled_ggn_diagonal",
-]
+__getattr__, __dir__, __all__ = lazy(__name__)

@@ -7,29 +7,6 @@ of the examples in the objective, a number or (batch,): its answer takes the pla
 parameter. All of them come from one backward sweep.
 """
 
-from jaxnn.readings.clipping import clipped
-from jaxnn.readings.grams import gram, influence
-from jaxnn.readings.linear import directional, factors, gradient, per_example, weighted
-from jaxnn.readings.moments import second_moment, variance
-from jaxnn.readings.noise import Noise, noise_scale
-from jaxnn.readings.norms import SquaredNorms, squared_norms
-from jaxnn.readings.reading import Reading, total
+from jaxnn.lazy import lazy
 
-__all__ = [
-    "Noise",
-    "Reading",
-    "SquaredNorms",
-    "clipped",
-    "directional",
-    "factors",
-    "gradient",
-    "gram",
-    "influence",
-    "noise_scale",
-    "per_example",
-    "second_moment",
-    "squared_norms",
-    "total",
-    "variance",
-    "weighted",
-]
+__getattr__, __dir__, __all__ = lazy(__name__)

@@ -1,16 +1,5 @@
 """Forward and backward through a network: backpropagation, micro-batches, prediction, summary."""
 
-from jaxnn.sweep.accumulation import accumulate
-from jaxnn.sweep.backpropagation import backprop
-from jaxnn.sweep.inspection import Summary, summary
-from jaxnn.sweep.prediction import accuracy, evaluate, predict
+from jaxnn.lazy import lazy
 
-__all__ = [
-    "Summary",
-    "accumulate",
-    "accuracy",
-    "backprop",
-    "evaluate",
-    "predict",
-    "summary",
-]
+__getattr__, __dir__, __all__ = lazy(__name__)

@@ -16,9 +16,9 @@ from experiments.lectures.derivations.algebra import (
     outer,
     plus,
     product,
+    sigma as activation,
     slope,
 )
-from experiments.lectures.derivations.algebra import sigma as activation
 from experiments.lectures.derivations.equation import Equation
 from experiments.lectures.derivations.network import Case, Setting
 from experiments.lectures.derivations.partials import z_by_a, z_by_w

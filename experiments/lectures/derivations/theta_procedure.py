@@ -24,8 +24,7 @@ from experiments.lectures.derivations.network import EXAMPLES, Case
 from experiments.lectures.derivations.partials import a_by_z
 from experiments.lectures.derivations.recursion import sweep, with_unit
 from experiments.lectures.derivations.theta import by_inputs, by_outputs, gradients, outputs, thetas
-from experiments.lectures.derivations.theta_costs import EQUATIONS as COSTS
-from experiments.lectures.derivations.theta_costs import FIGURE_5, REAL
+from experiments.lectures.derivations.theta_costs import EQUATIONS as COSTS, FIGURE_5, REAL
 
 RATE = 0.5
 

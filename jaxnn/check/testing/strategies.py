@@ -21,8 +21,7 @@ from jaxnn.check.numeric.arrays import is_inexact
 from jaxnn.core.layer import Layer
 
 try:
-    from hypothesis import reject
-    from hypothesis import strategies as st
+    from hypothesis import reject, strategies as st
 except ImportError as error:
     raise ImportError(
         "jaxnn.check.testing.strategies needs hypothesis: pip install 'jaxnn[hypothesis]'"

@@ -1,0 +1,32 @@
+"""The public names of `jaxnn.core`."""
+
+from jaxnn.core.factors import (
+    Factor as Factor,
+    Formed as Formed,
+    Masked as Masked,
+    Outer as Outer,
+    Rows as Rows,
+    Scaled as Scaled,
+    Stacked as Stacked,
+    Sum as Sum,
+    Tied as Tied,
+)
+from jaxnn.core.layer import Layer as Layer, Shape as Shape
+from jaxnn.core.parameters import (
+    Affine as Affine,
+    ScaleShift as ScaleShift,
+    Table as Table,
+    count_parameters as count_parameters,
+    everything as everything,
+    weights as weights,
+)
+from jaxnn.core.types import (
+    Array as Array,
+    Key as Key,
+    Params as Params,
+    Read as Read,
+    Tree as Tree,
+)
+from jaxnn.core.values import Pytree as Pytree, Static as Static, static as static
+
+__all__: list[str]

@@ -1,0 +1,27 @@
+"""The public names of `jaxnn.layers`."""
+
+from jaxnn.layers.activations import (
+    leaky_relu as leaky_relu,
+    linear as linear,
+    relu as relu,
+    sigmoid as sigmoid,
+    softmax as softmax,
+    step as step,
+    tanh as tanh,
+)
+from jaxnn.layers.batch_norm import BatchNorm as BatchNorm, Rescale as Rescale
+from jaxnn.layers.combinators import (
+    Parallel as Parallel,
+    Serial as Serial,
+    Skip as Skip,
+    serial as serial,
+)
+from jaxnn.layers.dense import Dense as Dense
+from jaxnn.layers.dropout import DropConnect as DropConnect, Dropout as Dropout
+from jaxnn.layers.embedding import Embedding as Embedding, OneHot as OneHot
+from jaxnn.layers.precision import MixedPrecision as MixedPrecision
+from jaxnn.layers.rectifiers import elu as elu, gelu as gelu, silu as silu, softplus as softplus
+from jaxnn.layers.repeat import Repeat as Repeat
+from jaxnn.layers.reshape import Flatten as Flatten, Pixels as Pixels
+
+__all__: list[str]

@@ -7,9 +7,8 @@ import sys
 
 from experiments import bench
 from experiments.commands import COMMANDS
-from experiments.common.failures import Failure
+from experiments.common.failures import ConfigError, Failure, did_you_mean
 from experiments.config.file import shipped
-from experiments.config.problems import ConfigError, did_you_mean
 from experiments.lectures import demos
 
 _USAGE = f"usage: python -m experiments {{{','.join(COMMANDS)}}} ..."

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from experiments import config
+from experiments.common.failures import ConfigError
 from experiments.config.data import Data
 from experiments.config.file import check, load
-from experiments.config.problems import ConfigError
 
 NETWORK = """
 [[model.layers]]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.common.failures import ConfigError
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 
 GOOD = """
 name = "good"

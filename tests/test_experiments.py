@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.common.runs import load_parameters
 from experiments.config import (
     SGD,
@@ -25,7 +26,6 @@ from experiments.config import (
     Train,
 )
 from experiments.config.file import load, shipped
-from experiments.config.problems import ConfigError
 from experiments.training import build
 from experiments.training.run import run
 from experiments.training.scores import scores

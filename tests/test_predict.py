@@ -11,7 +11,7 @@ import jaxnn as nn
 from experiments import config
 from experiments.__main__ import main
 from experiments.commands import predict
-from experiments.config.problems import ConfigError
+from experiments.common.failures import ConfigError
 from experiments.data import Dataset, describe
 from experiments.data.parts import Examples, split
 from experiments.training import stored

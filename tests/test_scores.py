@@ -10,9 +10,9 @@ import pytest
 from sklearn import metrics as reference
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Train
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 from experiments.training.scores import check_metrics, probabilities, score, scores
 from experiments.training.task import Part, Task
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from experiments.__main__ import main
+from experiments.common.failures import ConfigError
 from experiments.config import Dense
 from experiments.config.file import load, sweep_table
-from experiments.config.problems import ConfigError
 from experiments.config.toml import to_toml
 from experiments.sweeping.asked import grid, split_words
 from experiments.sweeping.grid import cells, label, varying

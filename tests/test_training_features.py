@@ -9,9 +9,9 @@ import pytest
 
 import experiments
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Data, Dense, Experiment, Model, Train
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 from experiments.data import DataError, read
 from experiments.training.run import Diverged, resume, run
 

@@ -15,8 +15,8 @@ import pytest
 
 import jaxnn as nn
 from experiments import config
+from experiments.common.failures import ConfigError
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 from experiments.data import read
 from experiments.training.events import Events, tag
 from experiments.training.histograms import bins, histograms

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment
 from experiments.config.file import load as load_config
-from experiments.config.problems import ConfigError
 from experiments.data import DataError, read
 from experiments.training.scores import scores
 from experiments.training.task import Task, prepare

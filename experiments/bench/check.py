@@ -1,14 +1,10 @@
-"""How good is the gradient checker? Planted mistakes, right code, and other checkers beside it.
-
-    python -m experiments bench check [--seeds 5] [--false-alarms 200] [--only MODEL,...]
-                                      [--peers] [--json FILE]
+"""`bench check`: planted mistakes, right code, and other gradient checkers beside ours.
 
 Bars: every mistake caught in float64 and float32 at every seed, its place named, its cause for 80 %
 of those that have a recognisable one; no alarm for right code in any precision; no other checker
 catches as large a share. The exit status is 1 below a bar. Progress goes to stderr.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +28,11 @@ from experiments.bench.planted import (
     judge,
     second_order,
 )
+from experiments.common.failures import ConfigError, did_you_mean
+from experiments.common.parser import Parser, count
 from experiments.common.runs import write_json
-from experiments.config.problems import ConfigError, did_you_mean
+
+_USAGE = "[--seeds N] [--false-alarms N] [--only MODEL,...] [--peers] [--json FILE]"
 
 
 def main(words: Sequence[str]) -> int:
@@ -59,19 +58,13 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parse(words: Sequence[str]) -> Any:
-    parser = argparse.ArgumentParser(prog="python -m experiments bench check", allow_abbrev=False)
-    parser.add_argument("--seeds", type=_count, default=5, help="draws for each mistake")
-    parser.add_argument("--false-alarms", type=_count, default=200, help="draws of right code")
+    parser = Parser("bench check", _USAGE, "how good the gradient checker is")
+    parser.add_argument("--seeds", type=count, default=5, help="draws for each mistake")
+    parser.add_argument("--false-alarms", type=count, default=200, help="draws of right code")
     parser.add_argument("--only", help="names of models, with commas between")
     parser.add_argument("--peers", action="store_true", help="run other checkers as well")
     parser.add_argument("--json", type=Path, help="write everything into this file")
     return parser.parse_args(words)
-
-
-def _count(word: str) -> int:
-    if not word.isdecimal() or not int(word):
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {word!r}")
-    return int(word)
 
 
 def select(only: str | None) -> tuple[Model, ...]:

@@ -1,12 +1,9 @@
-"""What a check of a million-parameter network costs, in gradients of that network.
-
-    python -m experiments bench check_cost
+"""`bench check_cost`: what a check of a million-parameter network costs, in its gradients.
 
 The check compiles programs of its own; their compile time, as JAX reports it, is taken off, and
 shown. The gradient is the same hand-written one, jit-compiled, in float64, timed in between.
 """
 
-import argparse
 import statistics
 import time
 from typing import Any
@@ -17,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.parser import Parser, count
 from jaxnn.check import check_grad
 from jaxnn.sweep.backpropagation import objective, sweep
 from jaxnn.sweep.records import Batch, Objective
@@ -39,16 +37,17 @@ def gradient(params: Any, x: Any, y: Any) -> Any:
 
 def main(words: list[str]) -> int:
     """Prints a line for each level; the exit status is 1 if "quick" costs ten gradients or more."""
-    parser = argparse.ArgumentParser(prog="python -m experiments bench check_cost")
-    parser.add_argument("--rounds", type=int, default=5)
+    about = "what a check of a million-parameter network costs, in gradients of that network"
+    parser = Parser("bench check_cost", "[--rounds N]", about)
+    parser.add_argument("--rounds", type=count, default=5, help="of each level (5)")
     rounds = parser.parse_args(words).rounds
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(BATCH, 784)), jnp.float32)
     y = jnp.asarray(rng.integers(0, 10, BATCH), jnp.int32)
     shapes = jax.eval_shape(NET.init, jax.random.key(0), x)
     params = jax.tree.map(lambda a: jnp.asarray(0.03 * rng.normal(size=a.shape), a.dtype), shapes)
-    count = nn.core.count_parameters(params)
-    print(f"{count:,} parameters, batch {BATCH}, float64; least of {rounds} ratios of wall time")
+    size = nn.core.count_parameters(params)
+    print(f"{size:,} parameters, batch {BATCH}, float64; least of {rounds} ratios of wall time")
     ratios = {level: _ratios(level, params, x, y, rounds) for level in ("quick", "full")}
     for level, found in ratios.items():
         least, median = min(found), statistics.median(found)

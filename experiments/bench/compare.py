@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from experiments.bench import record, table
 from experiments.bench.workload import ratio
-from experiments.commands.words import Parser
+from experiments.common.parser import Parser
 
 _SAME = ("processor", "cores", "backend", "device", "versions", "settings")
 

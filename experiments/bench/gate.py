@@ -25,9 +25,9 @@ from rich.table import Table
 
 from experiments.bench.gate_programs import Call, Program, programs
 from experiments.bench.method import temporary
-from experiments.commands.words import Parser
+from experiments.common.failures import ConfigError
+from experiments.common.parser import Parser
 from experiments.common.runs import write_json
-from experiments.config.problems import ConfigError
 
 FIGURES = Path(__file__).with_name("figures.json")
 MARGIN = {"temp": (1.05, 512), "instructions": (1.05, 2), "recompiled": (1.0, 0)}

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.bench.workload import Found, Goal, Outcome, Row, Workload
+from experiments.common.failures import ConfigError, did_you_mean
 from experiments.common.runs import write_whole
-from experiments.config.problems import ConfigError, did_you_mean
 
 FOLDER = Path(__file__).parent / "results"
 _PARTS = ("name", "title", "meaning", "load", "others", "cases", "goals")

@@ -6,8 +6,8 @@ FILE is what `bench --json` wrote, or the name of committed results, see `result
 from collections.abc import Sequence
 
 from experiments.bench import record, table
-from experiments.commands.words import Parser
-from experiments.config.problems import ConfigError, did_you_mean
+from experiments.common.failures import ConfigError, did_you_mean
+from experiments.common.parser import Parser
 
 
 def main(words: list[str]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments.bench import WORKLOADS, machine, record, table
 from experiments.bench.workload import Settings, Workload
-from experiments.config.problems import ConfigError
+from experiments.common.failures import ConfigError
 
 
 def main(

@@ -4,8 +4,8 @@ import importlib
 from pathlib import Path
 
 from experiments import bench
-from experiments.commands.words import Parser
-from experiments.config.problems import ConfigError, did_you_mean
+from experiments.common.failures import ConfigError, did_you_mean
+from experiments.common.parser import Parser
 
 _ABOUT = f"""Without a NAME, every workload; the whole takes about a quarter of an hour.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from experiments.commands import words as given
+from experiments.common.parser import Parser
 from experiments.config.file import load
 
 
@@ -10,7 +11,7 @@ def main(words: list[str]) -> int:
     """Check, and return 0 where all gradients are right, else 1."""
     about = """Compare the gradients of CONFIG's network, on its first mini-batch, with those of
 autodiff. The status is 1 if one is wrong, or could not be judged."""
-    parser = given.Parser("check", "CONFIG [--level LEVEL] [--out DIR] [--KEY VALUE ...]", about)
+    parser = Parser("check", "CONFIG [--level LEVEL] [--out DIR] [--KEY VALUE ...]", about)
     given.add_out(parser)
     levels = ("quick", "full", "exhaustive")
     parser.add_argument("--level", choices=levels, default="full", help="(full)")

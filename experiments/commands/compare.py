@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands import words as given
-from experiments.config.problems import ConfigError
+from experiments.common.failures import ConfigError
+from experiments.common.parser import Parser
 
 
 def main(words: list[str]) -> int:
@@ -13,7 +13,7 @@ def main(words: list[str]) -> int:
     about = """Print a row for each run, the best first: the keys that differ, epochs, results. The
 same table goes into an HTML page, with the curves overlaid. A folder of runs, such as a sweep's,
 stands for those in it. An older page of the same name is written anew."""
-    parser = given.Parser("compare", "RUN RUN ... [--out FILE.html]", about)
+    parser = Parser("compare", "RUN RUN ... [--out FILE.html]", about)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     out = "where the page goes (beside the runs)"
     parser.add_argument("--out", type=Path, metavar="FILE.html", help=out)

@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.commands import words as given
+from experiments.common.failures import ConfigError
+from experiments.common.parser import Parser
 from experiments.config.file import shipped
-from experiments.config.problems import ConfigError
 from experiments.lectures import demos
 from experiments.training.stored import Stored, open_run
 
@@ -14,7 +14,7 @@ from experiments.training.stored import Stored, open_run
 def main(words: list[str]) -> int:
     """Print them, and return 0."""
     about = "The shipped configs, the demos, and the runs in DIR (runs) with their results."
-    parser = given.Parser("list", "[DIR]", about)
+    parser = Parser("list", "[DIR]", about)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("runs"), metavar="DIR")
     folder = parser.parse_args(words).folder
     print(_names("configs", shipped()), _names("demos", demos.names()), sep="\n")

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.commands import words as given
-from experiments.common.failures import Failure
-from experiments.config.problems import ConfigError
+from experiments.common.failures import ConfigError, Failure
+from experiments.common.parser import Parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +27,7 @@ are not looked at), an .npz file with an array x, an image, or a folder of image
 
 def main(words: list[str]) -> int:
     """Write the table, print its path, and return 0."""
-    parser = given.Parser("predict", "RUN DATA [--out FILE.csv] [--best]", _ABOUT)
+    parser = Parser("predict", "RUN DATA [--out FILE.csv] [--best]", _ABOUT)
     parser.add_argument("run", type=Path, metavar="RUN", help="a folder, such as runs/0001-digits")
     parser.add_argument("data", type=Path, metavar="DATA", help="a file, or a folder of images")
     out = "(RUN/predictions-DATA.csv)"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from experiments.commands import words as given
+from experiments.common.parser import Parser
 
 
 def main(words: list[str]) -> int:
@@ -10,7 +10,7 @@ def main(words: list[str]) -> int:
     about = """Write RUN/report.html, one file that opens anywhere: config, curves, confusions and
 mistakes of the test part, first-layer weights, histograms, the gradient check. Of a run that has
 not ended it shows what is there."""
-    parser = given.Parser("report", "RUN [--best] [--no-check]", about)
+    parser = Parser("report", "RUN [--best] [--no-check]", about)
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="a folder, such as runs/0001-digits")
     add("--best", action="store_true", help="the network of the best epoch, not of the last")

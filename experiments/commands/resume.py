@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from experiments.commands import words as given
+from experiments.common.parser import Parser
 
 
 def main(words: list[str]) -> int:
     """Train on to the end, and return 0."""
     about = "Go on with an interrupted run, to the same bytes as if it had never stopped."
-    parser = given.Parser("resume", "RUN [--every N] [--json]", about)
+    parser = Parser("resume", "RUN [--every N] [--json]", about)
     parser.add_argument("run", type=Path, metavar="RUN", help="a folder, such as runs/0001-digits")
     given.add_training(parser)
     own = parser.parse_args(words)

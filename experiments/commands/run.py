@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 
 from experiments.commands import words as given
+from experiments.common.failures import ConfigError
+from experiments.common.parser import Parser
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 
 _USAGE = "CONFIG [--out DIR] [--every N] [--json] [--quiet] [--KEY VALUE ...]"
 _ABOUT = """Train the network that CONFIG describes. CONFIG is the name of a shipped config, the
@@ -16,7 +17,7 @@ path of a TOML file, or the name of a demo. Every key of a config can be changed
 
 def main(words: list[str]) -> int:
     """Train, and return 0."""
-    parser = given.Parser("run", _USAGE, _ABOUT)
+    parser = Parser("run", _USAGE, _ABOUT)
     given.add_out(parser)
     given.add_training(parser)
     name, own, overrides = given.split(parser, words, "run")
@@ -26,9 +27,7 @@ def main(words: list[str]) -> int:
     experiment = load(name, overrides)
 
     def train(folder: Path) -> int:
-        from experiments.common import (
-            compile_cache,
-        )
+        from experiments.common import compile_cache
         from experiments.training.display import style
         from experiments.training.run import run
 

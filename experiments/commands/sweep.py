@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from experiments.commands import words as given
+from experiments.common.parser import Parser
 from experiments.config.file import load, sweep_table
 from experiments.sweeping.asked import grid, split_words
 from experiments.sweeping.grid import cells
@@ -19,7 +20,7 @@ numbers alone train together. --KEY VALUE changes a key in all cells."""
 
 def main(words: list[str]) -> int:
     """Train, and return 0."""
-    parser = given.Parser("sweep", f"{_USAGE} [--quiet] [--KEY VALUE ...]", _ABOUT)
+    parser = Parser("sweep", f"{_USAGE} [--quiet] [--KEY VALUE ...]", _ABOUT)
     parser.add_argument("--seeds", metavar="N", help="how many, 5 for 0 to 4, or which: 0,3,7")
     parser.add_argument("--by", metavar="METRIC", help="what to rank by (train.monitor)")
     given.add_out(parser)
@@ -32,9 +33,7 @@ def main(words: list[str]) -> int:
     metric(own.by, cells(base, asked))  # whether all cells are right, and have that metric
 
     def train(folder: Path) -> int:
-        from experiments.common import (
-            compile_cache,
-        )
+        from experiments.common import compile_cache
         from experiments.sweeping.run import run
 
         compile_cache.enable()

@@ -1,31 +1,14 @@
-"""Reading the words behind a command: what several commands share."""
+"""The words behind a command that several commands share: a config, --out, how to train."""
 
 import argparse
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from experiments.common.failures import Failure
+from experiments.common.failures import ConfigError, Failure, did_you_mean
+from experiments.common.parser import Parser, count
 from experiments.config.file import shipped
-from experiments.config.problems import ConfigError, did_you_mean
 from experiments.lectures import demos
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that refuses in one line, as everything else here does."""
-
-    def __init__(self, command: str, usage: str, about: str) -> None:
-        super().__init__(
-            prog=f"python -m experiments {command}",
-            usage=f"python -m experiments {command} {usage}",
-            description=about,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}\n{self.format_usage().strip()}")
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -36,15 +19,9 @@ def add_out(parser: argparse.ArgumentParser) -> None:
 def add_training(parser: argparse.ArgumentParser) -> None:
     """What every command that trains takes."""
     add = parser.add_argument
-    add("--every", type=_count, default=1, metavar="N", help="epochs between checkpoints (1)")
+    add("--every", type=count, default=1, metavar="N", help="epochs between checkpoints (1)")
     add("--json", action="store_true", help="one JSON object an epoch, for machines")
     add("--quiet", action="store_true", help="no progress, as in a pipe")
-
-
-def _count(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1 (got '{word}')")
-    return int(word)
 
 
 def split(

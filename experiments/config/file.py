@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from experiments.common.failures import ConfigError, did_you_mean
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError, did_you_mean, report, stand_in
+from experiments.config.problems import report, stand_in
 
 _SHIPPED = Path(__file__).parents[1] / "configs"
 

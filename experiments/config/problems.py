@@ -5,7 +5,6 @@ the key, the value that came, and what is allowed there, which is read off the c
 """
 
 import dataclasses
-import difflib
 import types
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -13,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from experiments.common.failures import Failure
+from experiments.common.failures import did_you_mean
 from experiments.config import Experiment
 
 _BOUNDS = {
@@ -35,12 +34,6 @@ _NOUNS = {
 }
 
 
-class ConfigError(Failure):
-    """A config, or the way it was asked for, is wrong; the message is ready to be printed."""
-
-    status = 2
-
-
 class _Place(NamedTuple):
     """Where a problem is: the path of keys, the type of the last table, the type wanted there."""
 
@@ -54,12 +47,6 @@ def report(source: str, error: ValidationError) -> str:
     lines = [f"  {_line(detail)}" for detail in error.errors() if not _is_echo(detail)]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return "\n".join([f"{source}: {count}", *lines])
-
-
-def did_you_mean(word: object, choices: Iterable[str]) -> str:
-    """Return ", did you mean '...'?" if one of the choices is near to the word, else nothing."""
-    near = difflib.get_close_matches(str(word).lower(), list(choices), n=1)
-    return f", did you mean '{near[0]}'?" if near else ""
 
 
 def stand_in(value: object) -> list[list[str]]:

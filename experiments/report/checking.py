@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.common import runs
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError
 from experiments.config.toml import to_toml
 from experiments.data import read
 from experiments.report import gradient_map

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.common.failures import Failure
+from experiments.common.failures import ConfigError, Failure
 from experiments.config.flat import changed, differing, flat
-from experiments.config.problems import ConfigError
 from experiments.report.words import number, scored, selection, set_to
 from experiments.training import history
 from experiments.training.display import score_of

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from experiments.config.problems import ConfigError
+from experiments.common.failures import ConfigError
 
 Grid = dict[str, list[Any]]
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment
 from experiments.config.file import check
-from experiments.config.problems import ConfigError
 from experiments.sweeping.asked import Grid
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.common.failures import ConfigError
 from experiments.common.runs import read_tensors, write_tensors
-from experiments.config.problems import ConfigError
 from experiments.sweeping.record import FORMAT, Sweep, labels
 from experiments.sweeping.together import Member, first_states, together
 from experiments.sweeping.track import Track

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from experiments.config.problems import ConfigError, did_you_mean
+from experiments.common.failures import ConfigError, did_you_mean
 from experiments.sweeping.grid import Cell
 from experiments.sweeping.record import Sweep, settings
 from experiments.training import history

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.common.failures import ConfigError
 from experiments.common.runs import Lines, write_json, write_whole
 from experiments.config import Experiment
 from experiments.config.file import check
-from experiments.config.problems import ConfigError
 from experiments.config.toml import to_toml
 from experiments.sweeping.asked import Grid
 from experiments.sweeping.grid import Cell, cells

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.common.failures import ConfigError
 from experiments.config import Data
-from experiments.config.problems import ConfigError
 from experiments.data import Dataset, describe, read
 from experiments.sweeping.grid import Cell
 from experiments.sweeping.groups import program

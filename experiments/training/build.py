@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Dense, Experiment, Model, Train
-from experiments.config.problems import ConfigError
 from experiments.data import Dataset
 from jaxnn.core.layer import outputs_like
 from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.common.failures import ConfigError
 from experiments.common.runs import Lines
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError
 
 _PARTS = ("train", "validation", "test")
 

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.common.runs import load_parameters
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError
 from experiments.config.toml import to_toml
 from experiments.data.description import Description
 from experiments.training import build, checkpoint

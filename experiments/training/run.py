@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 import jaxnn as nn
-from experiments.common.failures import Failure
+from experiments.common.failures import ConfigError, Failure
 from experiments.common.runs import (
     Lines,
     environment,
@@ -18,7 +18,6 @@ from experiments.common.runs import (
     write_whole,
 )
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError
 from experiments.config.toml import to_toml
 from experiments.data import describe, read
 from experiments.training import checkpoint, history, nonfinite

@@ -27,8 +27,8 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment
-from experiments.config.problems import ConfigError
 from experiments.training.task import Part, Task
 from jaxnn.core.layer import outputs_like
 from jaxnn.feedback.networks import alignment

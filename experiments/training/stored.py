@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from experiments.common.failures import ConfigError
 from experiments.common.runs import Lines
 from experiments.config import Experiment
 from experiments.config.file import load
-from experiments.config.problems import ConfigError
 
 if TYPE_CHECKING:
     from experiments.data.description import Description

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment, Train
-from experiments.config.problems import ConfigError
 from experiments.data import Dataset
 from experiments.training import build
 from jaxnn.core.layer import mixing_layers

@@ -6,8 +6,8 @@ import jax
 from safetensors import SafetensorError, safe_open
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.common.runs import named
-from experiments.config.problems import ConfigError
 
 _FILES = ("best.safetensors", "checkpoint.safetensors")
 

@@ -7,20 +7,19 @@ it.
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports] - the extra `bench`
 
-if TYPE_CHECKING:
-    from experiments.bench.peers import Case
+from experiments.bench.mistakes.case import Case
 
 WITH_STATE = ("dense_counts", "dense_numpy")
 
 
-def function(case: "Case") -> Callable[..., Any]:
+def function(case: Case) -> Callable[..., Any]:
     """y as a torch function of the arrays that have a gradient."""
     forward, backward = case.candidate
     if case.model.name not in WITH_STATE:
@@ -43,7 +42,7 @@ def function(case: "Case") -> Callable[..., Any]:
     return Function.apply
 
 
-def _arguments(case: "Case", tensors: Any) -> tuple[Any, ...]:
+def _arguments(case: Case, tensors: Any) -> tuple[Any, ...]:
     """The tensors in the places of the arguments, as numpy where those were numpy."""
     pairs = zip(case.leaves, (t.detach().numpy() for t in tensors), strict=True)
     return case.joined([t if isinstance(a, np.ndarray) else jnp.asarray(t) for a, t in pairs])
@@ -61,7 +60,7 @@ def _tensor(a: Any) -> Any:
     return None if a is None else torch.from_numpy(np.array(a))
 
 
-def gradcheck(case: "Case", fast_mode: bool) -> None:
+def gradcheck(case: Case, fast_mode: bool) -> None:
     """With its own steps and tolerances; torch's generator starts anew for every run."""
     torch.manual_seed(0)
     inputs = [torch.from_numpy(np.array(a)).requires_grad_() for a in case.leaves]

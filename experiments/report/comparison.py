@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from experiments.common.failures import ConfigError, Failure
 from experiments.config.flat import changed, differing, flat
-from experiments.report.words import number, scored, selection, set_to
+from experiments.report.words import number, scored, set_to
 from experiments.training import history
 from experiments.training.display import score_of
 from experiments.training.stored import Stored, open_run
@@ -54,7 +54,8 @@ def _runs_in(folder: Path) -> list[Path]:
 def comparison(runs: Sequence[Stored]) -> Comparison:
     """The runs by what the config monitors, at its best epoch; those without an epoch come last."""
     begun = [run for run in runs if run.metrics]
-    part = "validation" if all(selection(r.metrics[-1]) == "validation" for r in begun) else "train"
+    parts = {history.selection(run.metrics[-1]) for run in begun}
+    part = "train" if "train" in parts else "validation"
     monitors = {run.experiment.train.monitor for run in runs}
     monitor = monitors.pop() if len(monitors) == 1 else "loss"
     configs = {id(run): flat(run.experiment) for run in runs}

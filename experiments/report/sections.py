@@ -17,7 +17,8 @@ from experiments.report.outcome import outcome
 from experiments.report.scatter import predicted_against_true
 from experiments.report.source import Source
 from experiments.report.weights import weight_images
-from experiments.report.words import selection, set_to
+from experiments.report.words import set_to
+from experiments.training import history
 from experiments.training.display import score_of
 from experiments.training.notes import short
 from jaxnn.core.layer import innermost
@@ -28,7 +29,7 @@ def curves(found: Source) -> Section | None:
     lines = found.stored.metrics
     if not lines:
         return None
-    part = {"train": "training", "validation": "validation"}[selection(lines[-1])]
+    part = {"train": "training", "validation": "validation"}[history.selection(lines[-1])]
     monitor = found.stored.experiment.train.monitor
     words = f"Judged by the {monitor} of the {part} part, epoch {found.best} is the best."
     best = found.best if len(lines) > 1 else None

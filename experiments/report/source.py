@@ -7,7 +7,6 @@ from safetensors import SafetensorError, safe_open
 
 from experiments.common.failures import Failure
 from experiments.data import Dataset, describe, read
-from experiments.report.words import selection
 from experiments.training import history
 from experiments.training.stored import Stored, open_run
 from experiments.training.task import Task, prepare
@@ -41,7 +40,7 @@ def source(folder: Path, best: bool) -> Source:
     lines, train = stored.metrics, stored.experiment.train
     if not lines:
         return Source(stored, None, None, None, "No epoch has been trained yet.")
-    values = [history.watched(train, selection(lines[-1]), line) for line in lines]
+    values = [history.watched(train, history.selection(lines[-1]), line) for line in lines]
     top = lines[history.best(values)]
     if best or (stored.finished and train.patience is not None):
         line = top

@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     from experiments.report.source import Source
 
 
-def selection(line: Mapping[str, Any]) -> str:
-    """The part that epochs are chosen by, told by the metrics of one."""
-    return "validation" if "validation_loss" in line else "train"
-
-
 def set_to(value: Any) -> str:
     """A value of a config as TOML writes it, texts without quotes."""
     if value is None:

@@ -3,7 +3,7 @@
 All are functions of the metrics alone, so that a run taken up again decides as it would have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.config import Plateau, Train
@@ -21,6 +21,11 @@ def watched(train: Train, part: str, metrics: dict[str, Any]) -> float:
     larger = f"{part}_{train.monitor}" in metrics and train.monitor not in SMALLER_IS_BETTER
     number = -float(value) if larger else float(value)
     return number if number == number else float("inf")
+
+
+def selection(line: Mapping[str, Any]) -> str:
+    """The part that epochs are chosen by, told by the metrics of one."""
+    return "validation" if "validation_loss" in line else "train"
 
 
 def best(values: Sequence[float]) -> int:

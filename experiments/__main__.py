@@ -5,13 +5,8 @@ import importlib
 import os
 import sys
 
-from experiments import bench
-from experiments.commands import COMMANDS
+from experiments.commands import COMMANDS, USAGE
 from experiments.common.failures import ConfigError, Failure, did_you_mean
-from experiments.config.file import shipped
-from experiments.lectures import demos
-
-_USAGE = f"usage: python -m experiments {{{','.join(COMMANDS)}}} ..."
 
 
 def main(words: list[str]) -> int:
@@ -35,24 +30,14 @@ def main(words: list[str]) -> int:
 
 def _dispatch(words: list[str]) -> int:
     if not words:
-        return _fail(f"{_USAGE}\nmore: python -m experiments --help", 2)
+        return _fail(f"{USAGE}\nmore: python -m experiments --help", 2)
     command, *rest = words
     if command in ("-h", "--help"):
-        print(_help(), end="")
-        return 0
-    if command not in COMMANDS:
+        command, rest = "usage", []
+    elif command not in COMMANDS:
         hint = did_you_mean(command, list(COMMANDS))
-        raise ConfigError(f"unknown command '{command}'{hint}\n{_USAGE}")
+        raise ConfigError(f"unknown command '{command}'{hint}\n{USAGE}")
     return importlib.import_module(f"experiments.commands.{command}").main(rest)
-
-
-def _help() -> str:
-    lines = [_USAGE, ""]
-    lines += [f"  {name:<9} {about}" for name, about in COMMANDS.items()]
-    lines += ["", "python -m experiments COMMAND --help tells more of each.", ""]
-    lines += [f"configs: {', '.join(shipped())}", f"demos:   {', '.join(demos.names())}"]
-    lines += [f"benches: {', '.join(bench.NAMES)}"]
-    return "\n".join(lines) + "\n"
 
 
 def _fail(message: str, status: int) -> int:

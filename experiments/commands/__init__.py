@@ -12,3 +12,4 @@ COMMANDS = {
     "check": "compare the gradients of CONFIG's network with those of autodiff",
     "bench": "measure what the library claims",
 }
+USAGE = f"usage: python -m experiments {{{','.join(COMMANDS)}}} ..."

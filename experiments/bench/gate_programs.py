@@ -12,7 +12,6 @@ import numpy as np
 
 import jaxnn as nn
 from jaxnn.core.layer import output_like
-from jaxnn.training.together import stack, train_epoch_together
 
 
 class Call(NamedTuple):
@@ -132,12 +131,12 @@ def training(name: str, steps: int | None) -> Call:
 def together() -> Call:
     """An epoch of eight networks with their own learning rates."""
     net, x, y = NETWORKS["784-30-10"](), *examples(96)
-    optimizer = stack([nn.SGD(0.01 * i) for i in range(8)])
+    optimizer = nn.stack([nn.SGD(0.01 * i) for i in range(8)])
     state = filled(jax.eval_shape(lambda: nn.start(net, nn.SGD(0.1), key(), x)))
     states = jax.tree.map(lambda leaf: np.stack([leaf] * 8), state)
     order = np.arange(len(x), dtype=np.int32)
     args = net, nn.softmax_cross_entropy, optimizer, states, x, y, order
-    return Call(train_epoch_together, args, {"batch_size": 32}, donate=(3,))
+    return Call(nn.train_epoch_together, args, {"batch_size": 32}, donate=(3,))
 
 
 def evaluation() -> Call:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import jaxnn as nn
 from experiments.common import runs
 from experiments.common.failures import ConfigError
 from experiments.config import Experiment
@@ -23,7 +24,6 @@ from experiments.report import gradient_map
 from experiments.training.task import Task, prepare
 from jaxnn.check import Report, check_backprop, check_grad
 from jaxnn.check.numeric.arrays import exact, named, perturbed
-from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, sweep
 from jaxnn.sweep.records import Batch, Objective
 
@@ -118,7 +118,7 @@ def gradients(setting: Setting) -> tuple[Any, Any]:
         return objective(task.loss, task.net.forward(params, x, key)[0], y)[0]
 
     def both(params: Any, x: Any) -> tuple[Any, Any]:
-        found = sweep(Objective(task.net, task.loss), params, Batch(x, y, key=key), gradient)[1]
+        found = sweep(Objective(task.net, task.loss), params, Batch(x, y, key=key), nn.gradient)[1]
         return found, jax.grad(value)(params, x)
 
     with jax.enable_x64(True):

@@ -19,7 +19,6 @@ from experiments.training.loop import one_epoch, order, run_key, start
 from experiments.training.task import Part, Task
 from experiments.training.warm_start import warmed
 from jaxnn.fast import draws
-from jaxnn.training.together import stack, train_epoch_together, unstack
 
 WIDEST = 2**30  # bytes that the networks of one program, and examples of their own, may take
 
@@ -84,14 +83,14 @@ class Together(NamedTuple):
         n = len(task.train.x)
         pairs = zip(experiments, rates, strict=True)
         optimizers = [build.optimizer(e.train, n, rate) for e, rate in pairs]
-        return train_epoch_together(
+        return nn.train_epoch_together(
             task.net,
             task.loss,
-            stack(optimizers),
+            nn.stack(optimizers),
             states,
             *self.part[:2],
             self._orders(number, n),
-            stack([draws.fold_in(run_key(experiment), number) for experiment in experiments]),
+            nn.stack([draws.fold_in(run_key(experiment), number) for experiment in experiments]),
             batch_size=train.batch_size,
             options=nn.Options(
                 weights=self.part.weights,
@@ -103,7 +102,7 @@ class Together(NamedTuple):
     def _alone(self, states: nn.State, number: int, rate: float) -> tuple[nn.State, Any]:
         """By the program of a run by itself."""
         (member,) = self.members
-        state = unstack(states)[0]
+        state = nn.unstack(states)[0]
         epoch = one_epoch(member.cell.experiment, member.task, state, number, rate)
         return jax.tree.map(lambda leaf: leaf[None], epoch.state), np.array([epoch.objective])
 
@@ -133,4 +132,4 @@ def _penalties(experiments: Sequence[Experiment]) -> Any:
     trains = [experiment.train for experiment in experiments]
     if not any(train.l1 or train.l2 for train in trains):
         return None
-    return stack([nn.elastic(train.l1, train.l2) for train in trains])
+    return nn.stack([nn.elastic(train.l1, train.l2) for train in trains])

@@ -12,10 +12,6 @@ from experiments.common.failures import ConfigError
 from experiments.config import Dense, Experiment, Model, Train
 from experiments.data import Dataset
 from jaxnn.core.layer import outputs_like
-from jaxnn.feedback.direct import DirectFeedbackAlignment, DirectRandomTargetProjection
-from jaxnn.feedback.matrices import FeedbackAlignment, KolenPollack, SignSymmetric, WeightMirror
-from jaxnn.feedback.networks import with_rule
-from jaxnn.feedback.rules import BackwardRule
 
 _INITIALIZERS: dict[str, Callable[[Any], Any]] = {
     "glorot": lambda spec: nn.initializers.glorot.replace(distribution=spec.distribution),
@@ -48,13 +44,13 @@ _LAYERS: dict[str, Callable[[Any], list[nn.Layer]]] = {
     "batch_norm": lambda spec: [nn.BatchNorm(learned=spec.learned, eps=spec.eps)],
 }
 
-_RULES: dict[str, BackwardRule] = {
-    "feedback_alignment": FeedbackAlignment(),
-    "sign_symmetric": SignSymmetric(),
-    "kolen_pollack": KolenPollack(),
-    "weight_mirror": WeightMirror(),
-    "direct_feedback_alignment": DirectFeedbackAlignment(),
-    "direct_random_target_projection": DirectRandomTargetProjection(),
+_RULES: dict[str, nn.feedback.BackwardRule] = {
+    "feedback_alignment": nn.feedback.FeedbackAlignment(),
+    "sign_symmetric": nn.feedback.SignSymmetric(),
+    "kolen_pollack": nn.feedback.KolenPollack(),
+    "weight_mirror": nn.feedback.WeightMirror(),
+    "direct_feedback_alignment": nn.feedback.DirectFeedbackAlignment(),
+    "direct_random_target_projection": nn.feedback.DirectRandomTargetProjection(),
 }
 
 _LOSSES: dict[str, Callable[[Any], nn.Loss]] = {
@@ -94,7 +90,7 @@ def network(experiment: Experiment, pixel_max: int | None) -> nn.Layer:
         layers += _LAYERS[spec.kind](spec)
     net = nn.serial(*layers)
     if model.backward != "backprop":
-        net = with_rule(net, _RULES[model.backward])
+        net = nn.feedback.with_rule(net, _RULES[model.backward])
     precision = experiment.train.precision
     return net if precision == "float32" else nn.MixedPrecision(net, precision)
 

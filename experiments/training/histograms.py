@@ -18,7 +18,7 @@ from jax.tree_util import SequenceKey, tree_flatten_with_path
 import jaxnn as nn
 from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
-from jaxnn.core.factors import Factor, Tied
+from jaxnn.core import Factor, Tied
 from jaxnn.core.layer import every_layer, innermost, paths_of
 from jaxnn.core.watch import seen, watched
 from jaxnn.layers.elementwise import Activation

@@ -21,7 +21,7 @@ from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key
 from experiments.training.notes import name_of, short
 from experiments.training.task import Task
-from jaxnn.core.values import Pytree, static
+from jaxnn.core import Pytree, static
 from jaxnn.core.watch import Seen, seen, watched, without_notes
 from jaxnn.fast import draws
 from jaxnn.optim.asking import asked, with_penalty

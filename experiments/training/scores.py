@@ -31,7 +31,6 @@ from experiments.common.failures import ConfigError
 from experiments.config import Experiment
 from experiments.training.task import Part, Task
 from jaxnn.core.layer import outputs_like
-from jaxnn.feedback.networks import alignment
 from jaxnn.sweep.backpropagation import objective
 
 OF_CLASSES = ("accuracy", "top_3", "top_5", "f1", "auc")
@@ -169,7 +168,9 @@ def _n_classes(task: Task) -> int:
 def angles(task: Task, params: Any, examples: int = 1000) -> dict[str, float]:
     """`alignment` on the first training examples, by weight and by what is compared."""
     part, key = task.train, jax.random.key(0)
-    found = alignment(task.net, task.loss, params, part.x[:examples], part.y[:examples], key)
+    found = nn.feedback.alignment(
+        task.net, task.loss, params, part.x[:examples], part.y[:examples], key
+    )
     flat = {
         f"{path} {k}": float(v) for path, row in found.items() for k, v in row._asdict().items()
     }

@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+import jaxnn as nn
 from experiments.common.plots import (
     COLOURS,
     draw_boundary,
@@ -23,13 +24,6 @@ from experiments.common.plots import (
     scatter_classes,
 )
 from experiments.data import Dataset, load
-from jaxnn.perceptron.rules import (
-    Fit,
-    novikoff_bound,
-    train_averaged_perceptron,
-    train_perceptron,
-    train_pocket_perceptron,
-)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +38,7 @@ class Pair(NamedTuple):
     names: tuple[str, str]
     x: np.ndarray
     y: np.ndarray
-    fits: dict[str, Fit]
+    fits: dict[str, nn.perceptron.Fit]
     bound: float | None
 
 
@@ -54,12 +48,12 @@ def learn(data: Dataset, first: int, second: int) -> Pair:
     x = data.x[chosen][:, [data.features.index(name) for name in FEATURES]]
     y = (data.y[chosen] == second).astype(np.int32)
     fits = {
-        "last weights": train_perceptron(x, y, limit=LIMIT),
-        "pocket": train_pocket_perceptron(x, y, jax.random.key(0), limit=LIMIT),
-        "averaged": train_averaged_perceptron(x, y, epochs=10),
+        "last weights": nn.perceptron.train_perceptron(x, y, limit=LIMIT),
+        "pocket": nn.perceptron.train_pocket_perceptron(x, y, jax.random.key(0), limit=LIMIT),
+        "averaged": nn.perceptron.train_averaged_perceptron(x, y, epochs=10),
     }
     separable = bool(fits["last weights"].separated)
-    bound = float(novikoff_bound(x, y, *between_means(x, y))) if separable else None
+    bound = float(nn.perceptron.novikoff_bound(x, y, *between_means(x, y))) if separable else None
     return Pair((data.classes[first], data.classes[second]), x, y, fits, bound)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 import jaxnn as nn
 from experiments.common.plots import COLOURS, draw_regions, grid, panels, save
-from jaxnn.perceptron.gates import convex_region, half_planes, regions_of_classes, union_of_regions
+from jaxnn.perceptron import convex_region, half_planes, regions_of_classes, union_of_regions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from rich.table import Table
 
 import jaxnn as nn
 from experiments.common.plots import draw_regions, legend_below, panels, save, scatter_classes
-from jaxnn.perceptron.gates import and_gate, negated, or_gate, threshold_network, xor_network
+from jaxnn.perceptron import and_gate, negated, or_gate, threshold_network, xor_network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

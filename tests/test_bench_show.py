@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from experiments.__main__ import main
-from experiments.bench import compare, method, readme, record, suite, table
+from experiments.bench import compare, method, publish, record, suite, table
 from experiments.bench.method import races
 from experiments.bench.workload import Case, Contender, Goal, Row, Workload, ratio
 
@@ -72,6 +72,10 @@ def test_a_file_shows_what_its_run_printed(written, bench):
     assert goals.startswith(table.head(record.read(file)))
     assert "never slower" in goals
     assert "by hand" not in goals
+    assert bench("show FILE --losses")[1].endswith("Where we lose:\nmlp\n  nowhere here\n")
+    both = bench("show FILE --goals --losses --tables")[1]
+    assert both.startswith(goals)
+    assert both.endswith(said.split("\n\n", 1)[1].removesuffix(f"{file}\n"))
 
 
 def test_several_runs_are_put_together_in_the_order_of_the_goals(written, bench):
@@ -190,12 +194,27 @@ def test_results_are_shown_without_jax_and_fit_a_page():
         assert len(line) <= 110
 
 
-def test_the_readme_shows_all_that_is_committed_for_one_core():
-    text = readme.PAGE.read_text()
-    assert readme.refreshed(text) == text, "python -m experiments.bench.readme"
-    assert readme.refreshed(text.replace("backend cpu", "backend tpu")) == text
-    for workload in record.read(record.find("one-core"))["workloads"]:
-        assert table.body(workload) in text
+def test_the_page_and_the_files_beside_the_results_show_what_is_committed():
+    pages = publish.pages()
+    assert {path.stem for path in pages} == {"README", *record.committed()}
+    for path, text in pages.items():
+        assert path.read_text() == text, "python -m experiments bench publish"
+    for name in record.committed():
+        for workload in record.read(record.find(name))["workloads"]:
+            assert table.body(workload) in pages[record.FOLDER / f"{name}.txt"]
+
+
+def test_publishing_writes_the_page_and_a_file_for_each_results(monkeypatch, tmp_path, bench):
+    page, results = publish.PAGE.read_text(), record.find("one-core").read_bytes()
+    monkeypatch.setattr(publish, "PAGE", tmp_path / "README.md")
+    monkeypatch.setattr(record, "FOLDER", tmp_path)
+    publish.PAGE.write_text(page.replace("missed\n", "met\n").replace("mlp\n", ""))
+    (tmp_path / "one-core.json").write_bytes(results)
+    assert bench("publish") == (0, f"{publish.PAGE}\n{tmp_path / 'one-core.txt'}\n", "")
+    assert publish.PAGE.read_text() == page
+    assert bench("show one-core --goals --losses --tables")[1] == (
+        tmp_path / "one-core.txt"
+    ).read_text(encoding="utf-8")
 
 
 def test_committed_files_are_small():

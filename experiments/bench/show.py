@@ -11,25 +11,34 @@ from experiments.common.parser import Parser
 
 
 def main(words: list[str]) -> int:
-    """Print it. Raises ConfigError for a file that is none of ours, or for a name not in it."""
+    """Print it, and return 0. Raises ConfigError as `text` does."""
+    print(text(words), end="")
+    return 0
+
+
+def text(words: Sequence[str]) -> str:
+    """What the words ask for. Raises ConfigError for a file that is none of ours, or for a name
+    not in it."""
     about = f"what a run of bench printed; committed: {', '.join(record.committed()) or 'none'}"
-    parser = Parser("bench show", "FILE [NAME ...] [--goals | --tables]", about)
+    parser = Parser("bench show", "FILE [NAME ...] [--goals] [--losses] [--tables]", about)
     parser.add_argument(
         "file", metavar="FILE", help="of bench --json, or the name of a committed one"
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads, all by default")
-    parser.add_argument("--goals", action="store_true", help="no more than the goals, in one table")
-    parser.add_argument("--tables", action="store_true", help="no more than the workloads")
+    parser.add_argument("--goals", action="store_true", help="all goals in one table")
+    parser.add_argument("--losses", action="store_true", help="all rivals that are faster")
+    parser.add_argument("--tables", action="store_true", help="the workloads, by default")
     asked = parser.parse_args(words)
     found = record.read(record.find(asked.file))
     chosen = choose(found, asked.names)
-    parts = [] if asked.tables else [table.head(found)]
+    parts = [table.head(found)]
     if asked.goals:
         parts.append("\n".join(table.goals(chosen)))
-    else:
+    if asked.losses:
+        parts.append("\n".join(table.all_losses(chosen)))
+    if asked.tables or not (asked.goals or asked.losses):
         parts += map(table.body, chosen)
-    print(*parts, sep="\n\n")
-    return 0
+    return "\n\n".join(parts) + "\n"
 
 
 def choose(found: record.Record, names: Sequence[str]) -> list[record.Record]:

@@ -12,9 +12,9 @@ WIDTH = 100  # of sentences; no table is much wider
 _HOW = (
     "Times are of one call, the least and the median of its bursts, by the clock (wall) and of all "
     "cores (CPU). Speeds are relative to the idiomatic autodiff, or to our first row where there "
-    "is none. The sentence below a table has in brackets how many times as fast ours is; it, the "
-    "goals, and what is done a second go by {clock} time. temp MB is what XLA reserves besides "
-    "arguments and results; compile s and import ms are CPU time."
+    "is none. Numbers in brackets are how many times as fast ours is. Speeds, goals and rates use "
+    "{clock} time. temp MB is what XLA reserves besides arguments and results; compile s and "
+    "import ms are CPU time."
 )
 _QUICK = "--quick: a pass to see that everything runs; quote none of these figures"
 _CLOCKS = {"wall": "wall", "cpu": "CPU"}
@@ -31,7 +31,7 @@ def head(record: Record) -> str:
 
 def body(workload: Record) -> str:
     """A workload: what it means, its tables, where we lose, goals, how busy the machine was."""
-    found = [outcome_of(case) for case in workload["cases"]]
+    found = _outcomes(workload)
     parts = [
         [f"{workload['name']}: {workload['title']}", _wrapped(workload["meaning"])],
         *(list(outcome_lines(outcome)) for outcome in found),
@@ -40,6 +40,10 @@ def body(workload: Record) -> str:
         [machine.busy(workload["load"], workload["others"])],
     ]
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _outcomes(workload: Record) -> list[Outcome]:
+    return [outcome_of(case) for case in workload["cases"]]
 
 
 def _wrapped(text: str, indent: str = "") -> str:
@@ -91,6 +95,12 @@ def losses(outcomes: Sequence[Outcome]) -> list[str]:
     found = [(outcome.title, standing(outcome)["slower than"]) for outcome in outcomes]
     lines = [f"{title}: {_names(slower)}" for title, slower in found if slower]
     return [_wrapped(line, "  ") for line in lines or ["nowhere here"]]
+
+
+def all_losses(workloads: Sequence[Record]) -> list[str]:
+    """The losses of each workload below its name."""
+    groups = [[workload["name"], *losses(_outcomes(workload))] for workload in workloads]
+    return ["Where we lose:", *(line for group in groups for line in group)]
 
 
 def _names(found: Sequence[tuple[str, float]]) -> str:

@@ -66,6 +66,41 @@ def test_early_stopping_may_begin_in_a_later_fit():
     assert model.score(X[:30], CLASSES[:30]) == model.best_validation_score_
 
 
+def test_a_score_is_no_bar_for_the_objective():
+    """Minus the objective is below every accuracy, and is getting better all the same."""
+    settings = {**SMALL, "learning_rate_init": 0.01, "n_iter_no_change": 2, "warm_start": True}
+    model: Any = MLPClassifier(**settings, early_stopping=True)
+    model.fit(X, CLASSES, X_val=X[:30], y_val=CLASSES[:30])
+    assert model.best_validation_score_ > 0 > -model.loss_
+    model.set_params(early_stopping=False, max_iter=20).fit(X, CLASSES)
+    assert (np.diff(model.loss_curve_) < -model.tol).all()
+    assert not model.stopped_
+    assert model.n_iter_ == 24
+
+
+def test_an_objective_is_no_bar_for_scores():
+    """R2 may be far below minus the objective, and the best epoch is one of those scored."""
+    model: Any = MLPRegressor(**SMALL, learning_rate_init=0.1, n_iter_no_change=50, warm_start=True)
+    model.set_params(max_iter=30).fit(X, VALUES)
+    held = {"X_val": X[:30], "y_val": -3 * VALUES[:30]}
+    model.set_params(early_stopping=True, max_iter=4).fit(X, VALUES, **held)
+    assert max(model.validation_scores_) < -model.loss_
+    score = model.score(held["X_val"], held["y_val"])
+    assert score == model.best_validation_score_ == max(model.validation_scores_)
+
+
+def test_scores_from_before_a_pause_of_early_stopping_are_no_bar():
+    """The parameters and the best score are those since scoring began again."""
+    model: Any = MLPRegressor(**SMALL, early_stopping=True, warm_start=True)
+    held = {"X_val": X[:30], "y_val": VALUES[:30]}
+    model.set_params(max_iter=20, learning_rate_init=0.1).fit(X, VALUES, **held)
+    first = model.best_validation_score_
+    model.set_params(early_stopping=False).fit(X, -VALUES)
+    model.set_params(early_stopping=True, max_iter=1).fit(X, VALUES, **held)
+    assert model.score(held["X_val"], held["y_val"]) == model.best_validation_score_ < first
+    assert model.best_validation_score_ == model.validation_scores_[-1]
+
+
 def test_partial_fit_stops_early_on_validation_data_that_are_given():
     model = MLPRegressor(**SMALL, early_stopping=True, learning_rate_init=0.3, n_iter_no_change=3)
     for _ in range(100):

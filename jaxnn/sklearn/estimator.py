@@ -200,7 +200,7 @@ class Estimator(Hyperparameters, BaseEstimator):
         self.n_layers_ = len(self.coefs_) + 1
         self.loss_, self.loss_curve_ = training.losses[-1], training.losses
         self.validation_scores_ = training.scores if self.early_stopping else None
-        self.best_validation_score_ = max(training.scores) if self.early_stopping else None
+        self.best_validation_score_ = training.best if self.early_stopping else None
         self.best_loss_ = None if self.early_stopping else min(training.losses)
         self.n_iter_, self.t_, self.stopped_ = training.epochs, training.seen, training.stopped
 

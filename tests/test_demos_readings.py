@@ -58,8 +58,8 @@ def test_every_gradient_is_clipped_before_they_are_averaged(few):
         params = jax.tree.map(lambda p, g, s=s: p - rate * jnp.tensordot(s, g, 1), params, tree)
     clipped = clip(few, bound)
     assert 0.1 < (clipped.norms > bound).mean() < 0.9
-    np.testing.assert_allclose(clipped.norms[0], np.concatenate(found), rtol=1e-4)
-    np.testing.assert_allclose(flat(clipped.params), flat(params), atol=1e-6)
+    np.testing.assert_allclose(clipped.norms[0], np.concatenate(found), rtol=2e-6)
+    np.testing.assert_allclose(flat(clipped.params), flat(params), atol=3e-7)
 
 
 def test_noise_is_in_proportion_to_the_bound_and_drawn_anew_for_every_step(few):
@@ -77,7 +77,7 @@ def test_noise_is_in_proportion_to_the_bound_and_drawn_anew_for_every_step(few):
 
 def test_without_noise_under_a_large_bound_training_is_the_plain_one(few):
     private, plain = clip(few, 1e6, epochs=2), clip(few, None, epochs=2)
-    np.testing.assert_allclose(flat(private.params), flat(plain.params), atol=1e-5)
+    np.testing.assert_allclose(flat(private.params), flat(plain.params), atol=3e-7)
     assert private.norms.shape == (2, 200)
     assert private.accuracy == plain.accuracy
 
@@ -110,9 +110,9 @@ def test_the_noise_of_an_epoch_is_that_of_its_gradients(data):
         params = jax.tree.map(lambda p, g: p - 0.1 * g.mean(0), params, tree)
     state = nn.start(net, noise_scale.OPTIMIZER, jax.random.key(0), x)
     state, (_, noise) = noise_scale.epoch(state, x, y, batches.ravel())
-    np.testing.assert_allclose(flat(state.params), flat(params), atol=1e-5)
+    np.testing.assert_allclose(flat(state.params), flat(params), atol=1e-6)
     trace, square = np.mean(estimates, 0)
-    np.testing.assert_allclose(noise, [trace / square, trace, square], rtol=1e-3)
+    np.testing.assert_allclose(noise, [trace / square, trace, square], rtol=5e-6)
 
 
 def test_spans_divide_averages_and_not_average_ratios():
@@ -146,15 +146,15 @@ def test_influences_are_the_products_of_gradients_summed_over_checkpoints(data):
         _, g = each_gradient(influence.NET, params, *both)
         expected += 2 * 0.1 / 32 * g[:-1] @ g[-1]
     assert len(kept) == 2
-    np.testing.assert_allclose(traced.influence, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(traced.influence, expected, atol=1e-6)
 
 
 def test_influences_of_all_images_add_up_to_what_the_loss_fell(data):
     traced = influence.trace(data, rate=3e-4, epochs=4, every=1)
     before, after = traced.losses
     assert abs(before - after) > 0.02
-    # The second order of the steps, and the last mini-batch of an epoch is of 29.
-    np.testing.assert_allclose(traced.influence.sum(), before - after, rtol=0.1)
+    # 2.3 % off, for the second order of the steps, and the last mini-batch of an epoch is of 29.
+    np.testing.assert_allclose(traced.influence.sum(), before - after, rtol=0.04)
 
 
 def test_influence_shows_the_ends_and_their_images(data, tmp_path, capsys):

@@ -52,6 +52,8 @@ class Case(NamedTuple):
 
 KINK = (0.0, -0.0, 20.0, -20.0)
 TIE = (3.0, 3.0, -3.0, 3.0)
+# of x with five features, different widths: where a third branch begins shows
+THREE = Parallel((nn.relu, Dense(3), Dense(11)), "concat")
 
 PUBLIC = [
     Case(Dense(7), (3, 5)),
@@ -90,11 +92,14 @@ PUBLIC = [
     Case(serial(Embedding(11, 5), Skip(DropConnect(5, drop_rate=0.4)), Flatten()), (2, 3), ids=11),
     # no bias before batch-norm: its gradient is exactly zero, which rounding turns into noise
     Case(serial(Dense(7, bias=False), BatchNorm(), nn.relu, Dropout(0.4), Dense(2)), (5, 3)),
-    Case(serial(Flatten(), Dense(7), nn.relu, serial(Dense(3), nn.tanh), nn.softmax), (2, 3, 5)),
+    Case(
+        serial(Flatten(), Dense(7), serial(nn.relu, Dense(3), nn.tanh, Dense(11)), nn.softmax),
+        (2, 3, 5),
+    ),
     Case(serial(Pixels(), Dense(7)), (3, 5), ids=256),
     Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
-    Case(Parallel((Dense(7), serial(Dense(3), nn.tanh)), "concat"), (2, 3, 5)),
-    Case(Parallel((Dense(7), serial(nn.tanh, Dense(7))), "sum"), (3, 5)),
+    Case(Parallel((Dense(7), serial(Dense(3), nn.tanh), nn.sigmoid), "concat"), (2, 3, 5)),
+    Case(Parallel((Dense(19), THREE, serial(nn.tanh, Dense(19))), "sum"), (3, 5)),
     Case(Repeat(serial(Dense(5), nn.tanh), 3), (2, 7, 5)),
     Case(Repeat(serial(DropConnect(5, drop_rate=0.4), nn.relu, Dropout(0.4)), 2), (3, 5)),
     Case(Repeat(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)), 3), (7, 5)),

@@ -149,7 +149,8 @@ def test_bend_and_root_of_a_loss_are_those_of_its_hessian(loss, targets):
 
 
 STRAIGHT = nn.serial(nn.Dense(3), nn.relu, nn.Skip(nn.serial(nn.Dense(3), nn.leaky_relu)))
-CURVED = nn.serial(nn.Parallel((nn.Dense(2), nn.silu), "concat"), nn.tanh, nn.Dense(3, bias=False))
+BRANCHES = nn.Parallel((nn.Dense(5), nn.silu, nn.Dense(4)), "concat")  # the second stays still
+CURVED = nn.serial(BRANCHES, nn.tanh, nn.Dense(3, bias=False))
 
 
 @pytest.mark.parametrize(

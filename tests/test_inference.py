@@ -68,34 +68,35 @@ def test_one_example_alone_gets_the_output_it_gets_in_a_batch():
 
 
 @x64
-def test_the_plain_average_is_over_the_mini_batches():
+@pytest.mark.parametrize("batches", [3, 300])  # a momentum of 0.99 is a plain mean up to 100
+def test_the_plain_average_is_over_the_mini_batches(batches):
     net = serial(Dense(7), BatchNorm())
-    params, x = setting(net, rows=14)
+    params, x = setting(net, rows=4 * batches + 2)
     found = nn.training.average_statistics(net, params, x, batch_size=4)
-    z = np.asarray(Dense(7).forward(params[0], x[:12])[0]).reshape(3, 4, 7)
-    assert int(found.count) == 3
+    z = np.asarray(Dense(7).forward(params[0], x[:-2])[0]).reshape(batches, 4, 7)
+    assert int(found.count) == batches
     mean, variance = found.average[1]
     np.testing.assert_allclose(mean, z.mean(1).mean(0), rtol=1e-12)
     np.testing.assert_allclose(variance, z.var(1).mean(0), rtol=1e-12)
 
 
 @x64
-@pytest.mark.parametrize("momentum", [0.5, 1.0])
-def test_the_running_average_of_training_follows_its_formula(momentum):
-    net = serial(BatchNorm(), Dense(3))
-    x, y = draw(jnp.zeros((12, 5)), 1), np.arange(12) % 3
+@pytest.mark.parametrize(("momentum", "batches"), [(0.5, 3), (1.0, 3), (0.99, 300), (1.0, 300)])
+def test_the_running_average_of_training_follows_its_formula(momentum, batches):
+    net, n = serial(BatchNorm(), Dense(3)), 4 * batches
+    x, y = draw(jnp.zeros((n, 5)), 1), np.arange(n) % 3
     state = nn.start(net, nn.SGD(0.1), KEY, x)
     state, _ = nn.train_epoch(
-        net, nn.softmax_cross_entropy, nn.SGD(0.1), state, x, y, np.arange(12),
+        net, nn.softmax_cross_entropy, nn.SGD(0.1), state, x, y, np.arange(n),
         batch_size=4, options=nn.Options(statistics_momentum=momentum),
     )  # fmt: skip
-    means = np.asarray(x).reshape(3, 4, 5).mean(1)
+    means = np.asarray(x).reshape(batches, 4, 5).mean(1)
     want = means[0]
-    for t in (1, 2):
+    for t in range(1, batches):
         part = max(1 / (t + 1), 1 - momentum)
         want = (1 - part) * want + part * means[t]
     assert state.statistics is not None
-    assert int(state.statistics.count) == 3
+    assert int(state.statistics.count) == batches
     np.testing.assert_allclose(state.statistics.average[0].mean, want, rtol=1e-12)
 
 

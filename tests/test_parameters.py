@@ -97,10 +97,25 @@ def test_a_penalty_is_of_the_weights_alone(penalty, formula):
 
 
 @pytest.mark.usefixtures("x64")
-def test_a_penalty_on_everything_includes_biases():
+@pytest.mark.parametrize("on", [nn.core.everything, lambda path: path[-1].name == "b"])
+@pytest.mark.parametrize(
+    ("make", "l1_strength", "l2_strength"),
+    [
+        (lambda on: l1(0.3, on), 0.3, 0.0),
+        (lambda on: l2(0.5, on=on), 0.0, 0.5),
+        (lambda on: nn.elastic(0.3, 0.5, on=on), 0.3, 0.5),
+    ],
+    ids=["l1", "l2", "elastic"],
+)
+def test_a_penalty_is_of_what_on_chooses(make, l1_strength, l2_strength, on):
+    """Biases too, or alone: value and gradient, and nothing of the others."""
     params = draw(jax.eval_shape(NET.init, KEY, jnp.ones((1, 5))), 3)
-    _, grads = l2(0.5, on=nn.core.everything)(params)
-    assert_trees_close(grads, jax.tree.map(lambda p: 0.5 * p, params))
+
+    def formula(params):
+        chosen = [p for path, p in jax.tree_util.tree_leaves_with_path(params) if on(path)]
+        return sum(l1_strength * jnp.abs(p).sum() + l2_strength / 2 * (p * p).sum() for p in chosen)
+
+    assert_trees_close(make(on)(params), jax.value_and_grad(formula)(params))
 
 
 def test_the_subgradient_of_l1_at_zero_is_zero():

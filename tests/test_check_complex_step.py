@@ -208,7 +208,7 @@ def in_place(x):
 
 
 def test_numpy_code_that_writes_in_place_and_loops():
-    assert np.allclose(
+    np.testing.assert_allclose(
         complex_step_jvp(in_place, (X,), (V,)).value,
         numerical_jvp(in_place, (X,), (V,)).value,
         rtol=1e-9,
@@ -280,4 +280,4 @@ def test_trees_integers_and_arguments_that_stay():
     params, x, table = {"w": X[:2]}, X.ravel(), np.array([0, 5, 5, 1])
     estimate = complex_step_jvp(f, (params, table, x), ({"w": V[:2]}, None, None))
     assert estimate.value["count"] is None
-    assert np.allclose(estimate.value["y"], V[:2] @ x[table], rtol=1e-14)
+    np.testing.assert_allclose(estimate.value["y"], V[:2] @ x[table], rtol=1e-14)

@@ -122,9 +122,10 @@ def test_chance_is_the_probability_of_a_fit():
     assert chance(5, 5, 1e-9) == chance(5, 6, 1e-9) == 1.0
     assert chance(4, 2, 0.3) == pytest.approx(0.09)  # Beta(1, 1) is uniform
     rng = np.random.default_rng(0)
-    errors = rng.normal(size=(40_000, 6))
+    errors = rng.normal(size=(400_000, 6))
     left = np.linalg.norm(errors[:, 2:], axis=1) / np.linalg.norm(errors, axis=1)
-    assert chance(6, 2, 0.3) == pytest.approx((left <= 0.3).mean(), rel=0.2)
+    # 3,240 of 400,000 are expected below, give or take 57: four times that is 7 %
+    assert chance(6, 2, 0.3) == pytest.approx((left <= 0.3).mean(), rel=0.07)
 
 
 def test_what_holds_everywhere_is_said_to():

@@ -136,7 +136,7 @@ def test_trees_in_and_out_and_what_does_not_move():
 
     tangents = {"a": np.array([1.0, -1.0]), "b": None, "n": np.zeros(2), "none": None}
     value, error = numerical_jvp(f, (x, 5), (tangents, None))
-    assert np.allclose(value["y"], [[3.0, -3.0]], rtol=1e-12)
+    np.testing.assert_allclose(value["y"], [[3.0, -3.0]], rtol=1e-12)
     assert value["count"] is None
     assert isinstance(error["y"], float)
     assert error["y"] < 1e-10
@@ -144,8 +144,8 @@ def test_trees_in_and_out_and_what_does_not_move():
     value = numerical_directional(f, (x, 5), (tangents, None), cotangent).value
     assert value == pytest.approx(-3.0, rel=1e-12)
     value, error = numerical_vjp(f, (x, 5), cotangent)
-    assert np.allclose(value[0]["a"], [3.0, 6.0], rtol=1e-12)
-    assert np.allclose(value[0]["b"], [[5.0]], rtol=1e-12)
+    np.testing.assert_allclose(value[0]["a"], [3.0, 6.0], rtol=1e-12)
+    np.testing.assert_allclose(value[0]["b"], [[5.0]], rtol=1e-12)
     assert value[0]["n"] is None
     assert value[1] is None
     assert error[0]["a"].shape == (2,)
@@ -168,7 +168,7 @@ def test_arguments_keep_their_kind_and_are_not_written_to():
 def test_an_output_buffer_that_is_used_again_is_no_trap():
     y = np.zeros(3)
     value, _ = numerical_jvp(lambda x: np.multiply(x, x, out=y), (np.ones(3),), (np.ones(3),))
-    assert np.allclose(value, 2.0, rtol=1e-10)
+    np.testing.assert_allclose(value, 2.0, rtol=1e-10)
 
 
 def weighted(a, b):
@@ -227,7 +227,7 @@ def test_taylor_order(loss, wrong):
     gradient = jax.grad(loss, argnums=(0, 1))(*args)
     gradient = jax.tree.map(lambda g: wrong * np.asarray(g), gradient)
     order = taylor_order(loss, (*gradient, None), args, tangents)
-    assert order.value == pytest.approx(2.0 if wrong == 1.0 else 1.0, abs=0.05)
+    assert order.value == pytest.approx(2.0 if wrong == 1.0 else 1.0, abs=5e-3)
     assert order.error < 0.1
 
 
@@ -236,13 +236,14 @@ def test_taylor_order_of_linear_quadratic_and_kinked_functions():
         return taylor_order(f, (g,), (x,), (1.0,)).value
 
     assert order(lambda x: 3 * x, 3.0) == np.inf
-    assert order(lambda x: 3 * x, 3.0001) == pytest.approx(1.0, abs=1e-3)
-    assert order(lambda x: x * x, 2.0) == pytest.approx(2.0, abs=1e-3)
-    assert order(lambda x: x**3 - 3 * x**2 + 3 * x, 0.0) == pytest.approx(3.0, abs=0.01)
+    assert order(lambda x: 3 * x, 3.0001) == pytest.approx(1.0, abs=1e-6)
+    assert order(lambda x: x * x, 2.0) == pytest.approx(2.0, abs=1e-6)
+    assert order(lambda x: x**3 - 3 * x**2 + 3 * x, 0.0) == pytest.approx(3.0, abs=1e-6)
     assert order(lambda x: 0 * x, 0.0) == np.inf
-    assert order(np.abs, 0.0, 0.0) == pytest.approx(1.0, abs=0.01)
+    assert order(np.abs, 0.0, 0.0) == pytest.approx(1.0, abs=1e-6)
     assert order(np.abs, 1.0, 1.0) == np.inf
-    assert order(lambda x: np.sin(np.float32(x)), np.cos(1.0)) == pytest.approx(2.0, abs=0.1)
+    # by steps that are large beside the noise of float32, so terms of the third order show
+    assert order(lambda x: np.sin(np.float32(x)), np.cos(1.0)) == pytest.approx(2.0, abs=0.03)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_the_distance_is_the_gap_over_the_root_mean_square(name):
     assert primitive in {site.primitive for site in kinks.sites}
     assert kinks.distance == pytest.approx(gap / scale, abs=1e-6)
     large = kink_distance(lambda x: f(x / 1e6), 1e6 * X)
-    assert large.distance == pytest.approx(kinks.distance, abs=1e-5)
+    assert large.distance == pytest.approx(kinks.distance, abs=1e-6)
 
 
 def test_the_table_leaves_no_primitive_out():

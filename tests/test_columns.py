@@ -137,8 +137,8 @@ def test_an_epoch_can_be_differentiated_by_those_who_want_to(turned):
         given = net, softmax_cross_entropy, nn.SGD(rate), state, x.astype(jnp.float32), y
         return nn.train_epoch(*given, jnp.arange(N), batch_size=BATCH)[1]
 
-    slope = (objective(0.101) - objective(0.099)) / 0.002
-    assert float(jax.grad(objective)(0.1)) == pytest.approx(float(slope), rel=1e-2)
+    slope = (objective(0.101) - objective(0.099)) / 0.002  # of float32, good to 3e-5
+    assert float(jax.grad(objective)(0.1)) == pytest.approx(float(slope), rel=1e-4)
     assert turned
 
 

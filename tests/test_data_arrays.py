@@ -30,7 +30,7 @@ def test_numbers_in_rows_are_standardised(dtype, tmp_path):
     data = load(write(tmp_path, x=x, y=ROWS[:, 0]))
     train, test = shuffled(20, 0.2, 0)
     mean, std = x[train].mean(0, dtype=np.float64), x[train].std(0, dtype=np.float64)
-    np.testing.assert_allclose(data.x_test, (x[test] - mean) / np.where(std, std, 1), rtol=1e-5)
+    np.testing.assert_allclose(data.x_test, (x[test] - mean) / np.where(std, std, 1), rtol=1e-6)
     assert (data.x.dtype, data.pixel_max) == (np.float32, None)
     assert data.features == ("x0", "x1", "x2", "x3")
 
@@ -87,7 +87,7 @@ def test_amounts_may_be_several_and_belong_to_images_too(tmp_path):
     assert data.scaling.target_std is not None
     np.testing.assert_allclose(data.scaling.target_mean, y[train].mean(0), rtol=1e-12)
     back = data.y * data.scaling.target_std + data.scaling.target_mean
-    np.testing.assert_allclose(back, y[train], rtol=1e-5)
+    np.testing.assert_allclose(back, y[train], rtol=1e-6)
     np.testing.assert_array_equal(data.x, IMAGES[train])
     assert load(write(tmp_path, x=ROWS, y=LABELS), task="regression").y.shape == (16, 1)
 

@@ -40,7 +40,7 @@ def test_one_mask_for_the_mini_batch_blanks_rows_of_the_next_weight(how):
     w = draw(jax.ShapeDtypeStruct((20, 3), jnp.float32), 2)
     kept = masked(layer, jnp.ones((6, 20)))[0]
     assert 0 < kept.sum() < 20
-    np.testing.assert_allclose(masked(layer, x) @ w, x @ (w * kept[:, None]), rtol=1e-5)
+    np.testing.assert_allclose(masked(layer, x) @ w, x @ (w * kept[:, None]), rtol=1e-6)
 
 
 def test_dropconnect_masks_single_weights():
@@ -48,7 +48,7 @@ def test_dropconnect_masks_single_weights():
     params = draw(jax.eval_shape(layer.init, KEY, ONES), 0)
     y, (_, m) = layer.forward(params, ONES, KEY)
     assert set(np.asarray(m).sum(-1)) == {3}
-    np.testing.assert_allclose(y, ONES @ jnp.where(m, params.w * 2, 0) + params.b, rtol=1e-5)
+    np.testing.assert_allclose(y, ONES @ jnp.where(m, params.w * 2, 0) + params.b, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

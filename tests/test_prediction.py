@@ -29,7 +29,7 @@ def test_predict_and_evaluate_in_chunks_equal_all_at_once(batch_size):
         NET, softmax_cross_entropy, params, x, y, metrics=(nn.accuracy,), batch_size=batch_size
     )
     values, _ = softmax_cross_entropy(outputs, y)
-    np.testing.assert_allclose(float(got["loss"]), float(values.mean()), rtol=1e-5)
+    np.testing.assert_allclose(float(got["loss"]), float(values.mean()), rtol=1e-6)
     hits = np.argmax(outputs, -1) == np.asarray(y)
     np.testing.assert_allclose(float(got["accuracy"]), hits.mean(), rtol=1e-6)
 

@@ -154,7 +154,7 @@ def test_influence_is_the_product_of_the_gradients_of_two_batches():
     ]
     flat = [jnp.concatenate([g.reshape(len(g), -1) for g in jax.tree.leaves(t)], 1)
             for t in (some, others)]  # fmt: skip
-    assert_trees_close(influence(train, test), flat[0] @ flat[1].T, rtol=1e-5)
+    assert_trees_close(influence(train, test), flat[0] @ flat[1].T, rtol=1e-6)
 
 
 @pytest.mark.usefixtures("x64")

@@ -3,6 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxnn as nn
@@ -14,6 +15,7 @@ from tests.public import public
 from tests.test_backward_rules import RULES
 
 over_cases = pytest.mark.parametrize("case", CASES, ids=name)
+ONE_OF_EACH = {type(case.layer): case for case in PUBLIC if "64" not in repr(case.layer)}.values()
 
 
 @over_cases
@@ -33,6 +35,20 @@ def test_shapes_and_dtypes_are_kept(case, dtype):
     dx, readings = jax.eval_shape(by_hand, case.layer, params, x, dy)
     assert case.ids or (dy.dtype, dx.dtype, dx.shape) == (dtype, dtype, x.shape)
     chex.assert_trees_all_equal_shapes_and_dtypes(readings, params)
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH, ids=name)
+def test_numbers_of_64_bits_count_as_32_and_jax_has_nothing_to_warn_of(case):
+    x = np.asarray(case.x())
+    wide = x.astype(np.float64 if x.dtype.kind == "f" else np.int64)
+    params = case.layer.init(KEY, wide)
+    expected = jax.eval_shape(case.layer.init, KEY, x)
+    chex.assert_trees_all_equal_shapes_and_dtypes(params, expected)
+    y, residuals = case.layer.forward(params, wide, KEY)
+    case.layer.backward(params, residuals, np.asarray(y), lambda f: f.contract())
+    shape = jax.ShapeDtypeStruct(wide.shape, wide.dtype)
+    assert nn.summary(case.layer, wide) == nn.summary(case.layer, shape)
+    assert nn.summary(case.layer, shape) == nn.summary(case.layer, x)
 
 
 @over_cases

@@ -41,7 +41,7 @@ class Inner(Loss, name="inner"):
 
 def learns(case):
     """Whether readings of single examples exist for the case, and say anything."""
-    x = jax.ShapeDtypeStruct(case.shape, jnp.int32 if case.ids else float)
+    x = jax.ShapeDtypeStruct(case.shape, jnp.int32 if case.ids else jnp.float32)
     params = jax.eval_shape(case.layer.init, KEY, x)
     return not mixing_layers(case.layer) and bool(jax.tree.leaves(params))
 

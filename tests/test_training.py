@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -44,6 +45,13 @@ def autodiff_step(net, optimizer, state, x, y, key=None, l2=0.0):
     updates, slots = optimizer.update(grads, state.optimizer, state.params)
     params = jax.tree.map(jnp.add, state.params, updates)
     return state._replace(params=params, optimizer=slots), value
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.5), nn.KFAC(SGD(0.5))], ids=repr)
+def test_a_start_from_numbers_of_64_bits_is_one_of_32(optimizer):
+    x = np.zeros((2, 5))
+    wide, narrow = (nn.start(NET, optimizer, KEY, a) for a in (x, x.astype(np.float32)))
+    chex.assert_trees_all_equal_shapes_and_dtypes(wide, narrow)
 
 
 @x64

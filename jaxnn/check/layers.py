@@ -11,7 +11,7 @@ from jaxnn.check.problem import Problem
 from jaxnn.check.report import Report
 from jaxnn.check.verify import verify
 from jaxnn.check.walk import at_fault, layer_problem, loss_at_fault, with_names
-from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.core.layer import Layer, inner_layers, shape_like
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, prepare, sweep
@@ -85,6 +85,6 @@ def any_key() -> Any:
 
 def drawn(layer: Layer, x: Any) -> Any:
     """Normal parameters for inputs like x: no scale is 1 and no bias 0, nothing is compiled."""
-    shapes = jax.eval_shape(layer.init, jax.random.key(0), x)
+    shapes = jax.eval_shape(layer.init, jax.random.key(0), shape_like(x))
     rng = np.random.default_rng(0)
     return jax.tree.map(lambda a: jnp.asarray(rng.normal(size=a.shape), a.dtype), shapes)

@@ -25,7 +25,7 @@ from jaxnn.core.values import Pytree, static
 
 def along_batch(c: ArrayLike, d: Array) -> Array:
     """c * d with c, a number or (batch,), laid along the first axis of d."""
-    c = jnp.asarray(c, d.dtype)
+    c = jnp.asarray(c, jnp.result_type(d))
     return c.reshape(c.shape + (1,) * (d.ndim - c.ndim)) * d if c.ndim else c * d
 
 

@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import jax
 
+from jaxnn.core.refusals import dtype_of
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static
 
@@ -107,10 +108,15 @@ class Shape(Static):
     dims: tuple[int, ...]
 
 
+def shape_like(x: Tree) -> jax.ShapeDtypeStruct:
+    """The shape of x in the dtype that JAX computes with: of a shape in another, JAX complains."""
+    return jax.ShapeDtypeStruct(x.shape, dtype_of(x))
+
+
 def two_rows(x: Tree) -> Any:
     """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
     small for a layer that takes means over it."""
-    return jax.ShapeDtypeStruct((2, *x.shape[1:]), x.dtype) if x.shape else x
+    return jax.ShapeDtypeStruct((2, *x.shape[1:]), dtype_of(x)) if x.shape else x
 
 
 def output_like(layer: Layer, params: Params, x: Tree, key: Key = None) -> Any:

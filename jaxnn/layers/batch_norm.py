@@ -8,7 +8,7 @@ from jax import lax
 from jaxnn.core.factors import Scaled, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
-from jaxnn.core.refusals import check_features, check_record
+from jaxnn.core.refusals import check_features, check_record, dtype_of
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import check_number
 
@@ -98,7 +98,8 @@ class Rescale(Layer):
 
     def init(self, key: Key, x: Tree) -> ScaleShift:
         check_features(self, x)
-        return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
+        n, dtype = x.shape[-1], dtype_of(x)
+        return ScaleShift(jnp.ones(n, dtype), jnp.zeros(n, dtype))
 
     def forward(self, params: ScaleShift, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, ScaleShift)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.layer import Read
-from jaxnn.core.refusals import check_floating
+from jaxnn.core.refusals import check_floating, dtype_of
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
@@ -89,7 +89,7 @@ class GELU(Activation, name="gelu"):
 def _normal_cdf(x: Tree) -> Any:
     """Phi by erf, which is less work than erfc; narrow dtypes are too coarse for its sum."""
     wide = x.astype(wide_dtype(x))
-    return jnp.clip(0.5 + 0.5 * lax.erf(wide / math.sqrt(2)), 0, 1).astype(x.dtype)
+    return jnp.clip(0.5 + 0.5 * lax.erf(wide / math.sqrt(2)), 0, 1).astype(dtype_of(x))
 
 
 class SiLU(Activation, name="silu"):

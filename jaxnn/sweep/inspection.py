@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxnn.core.layer import Layer
+from jaxnn.core.layer import Layer, shape_like
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.watch import Seen, seen, watched
@@ -57,7 +57,7 @@ def summary(net: Layer, x: Tree) -> Summary:
         _, residuals = net_watched.forward(net.init(key, x), x, key)
         rows.extend(_rows(seen(net_watched.observe(residuals))))
 
-    jax.eval_shape(forward, jax.ShapeDtypeStruct(x.shape, x.dtype), jax.random.key(0))
+    jax.eval_shape(forward, shape_like(x), jax.random.key(0))
     return Summary(tuple(rows), sum(row.parameters for row in rows), sum(row.kept for row in rows))
 
 

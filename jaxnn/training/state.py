@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer, mixing_layers, shape_like
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.optim.asking import asked, asks_more, started
@@ -46,4 +46,4 @@ def _expected(net: Layer, optimizer: Transformation, params: Params, x: Tree, ke
         like = Swept(net, None, params, None, outputs, residuals, outputs, outputs, 1.0, None)
         return reading.answer(reading.pull(like))
 
-    return jax.eval_shape(read, params, jax.ShapeDtypeStruct(x.shape, x.dtype), key)
+    return jax.eval_shape(read, params, shape_like(x), key)

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxnn.check.kinks.distance import kink_distance
 from jaxnn.check.numeric.arrays import is_inexact
-from jaxnn.core.layer import Layer
+from jaxnn.core.layer import Layer, shape_like
 
 try:
     from hypothesis import reject, strategies as st
@@ -76,7 +76,7 @@ def params(like: Any, x: Any = None) -> st.SearchStrategy[Any]:
     if isinstance(like, Layer):
         if x is None:
             raise TypeError(f"expected params({like!r}, x) with an x like the inputs, got none")
-        like = jax.eval_shape(like.init, jax.random.key(0), x)
+        like = jax.eval_shape(like.init, jax.random.key(0), shape_like(x))
     leaves, structure = jax.tree.flatten(like)
 
     def tree(seed: int) -> Any:

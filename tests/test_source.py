@@ -57,6 +57,12 @@ def test_the_search_for_autodiff_finds_it(source):
     assert autodiff_in(source)
 
 
+@over_files
+def test_what_jax_does_not_promise_is_known_in_one_file(path):
+    private = ("jax.extend", "jax._src", "jax.interpreters", "eqn.params")
+    assert any(word in path.read_text() for word in private) == (path.name == "programs.py")
+
+
 @over_all_files
 def test_files_and_functions_are_short(path):
     tree = ast.parse(path.read_text())

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.kinks.distance import TWO_SIDED, kink_distance
+from jaxnn.check.kinks.distance import Site, kink_distance
 from jaxnn.check.numeric.arrays import cast, dtype_of, is_inexact, named, precision
 from jaxnn.check.report import Finding, Report
 
@@ -36,24 +36,26 @@ def _inputs(setup: "Setup") -> list[str]:
 
 def _sides(setup: "Setup") -> list[str]:
     """Comparisons that came out one way in every draw, and inputs that sit on a kink."""
-    seen: dict[tuple[str, str], list[int]] = {}
+    seen: dict[tuple[str, str], Site] = {}
     for seed in setup.options.draws:
         draw = setup.draw("float64", seed)
         with precision("float64"):
-            sites = kink_distance(setup.problem.reference, *cast(draw.args, "float64", setup.args))
-        for site in sites.sites:
-            counts = seen.setdefault((site.primitive, site.place), [0, 0, 0])
-            for i, more in enumerate((site.below, site.above, site.ties)):
-                counts[i] += more
-    found = []
-    for (primitive, place), (below, above, ties) in seen.items():
-        if ties:
-            found.append(
-                f"{ties} ties at the {primitive} in {place}: gradients there are convention"
-            )
-        elif primitive in TWO_SIDED and below + above > 1 and not (below and above):
-            found.append(f"the {primitive} in {place} only ever came out one way")
-    return found
+            kinks = kink_distance(setup.problem.reference, *cast(draw.args, "float64", setup.args))
+        for site in kinks.sites:
+            where = site.primitive, site.place
+            seen[where] = site.plus(seen[where]) if where in seen else site
+    return [text for text in map(_about_site, seen.values()) if text]
+
+
+def _about_site(site: Site) -> str:
+    where = f"{site.primitive} in {site.place}"
+    if site.unseen:
+        return f"the {where} was not looked into: {site.unseen}"
+    if site.ties:
+        return f"{site.ties} ties at the {where}: gradients there are convention"
+    if site.one_sided and site.below + site.above > 1:
+        return f"the {where} only ever came out one way"
+    return ""
 
 
 def _about(path: str, leaf: Any, perturbed: bool) -> list[str]:

@@ -10,13 +10,11 @@ from functools import partial
 from typing import Any
 
 import jax
-from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 
 from jaxnn.check.numeric.arrays import is_inexact
-from jaxnn.check.numeric.jaxpr_walk import Path, Walk, bind, trace
+from jaxnn.check.numeric.jaxpr_walk import Path, Walk
+from jaxnn.check.numeric.programs import OWN_DERIVATIVE, RULE, Equation, Jaxpr, bind, inner, trace
 from jaxnn.check.problem import inexact_leaves
-
-RULE = "custom_vjp_call"
 
 
 @partial(jax.jit, static_argnames=("reference", "wrt"))
@@ -42,7 +40,8 @@ def differentiate(
 def undecorated(f: Callable[..., Any]) -> Callable[..., Any]:
     """f without its `jax.custom_vjp` rules, so that autodiff sees what f computes.
 
-    Rules inside of loops and conditionals cannot be reached; `own_rules` counts those left.
+    Rules inside of loops and conditionals, and in programs that this version of JAX writes in
+    another way, cannot be reached; `own_rules` counts those left.
     """
 
     def plain(*args: Any) -> Any:
@@ -62,17 +61,14 @@ def own_rules(f: Callable[..., Any], args: tuple[Any, ...]) -> int:
 class _Undecorated(Walk):
     """Calls walked into, those of `jax.custom_vjp` too; the rules of JAX's own functions stay."""
 
-    def step(self, eqn: JaxprEqn, values: list[Any], path: Path) -> list[Any]:
-        if eqn.primitive.name == "custom_jvp_call":
+    def step(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+        if eqn.primitive.name == OWN_DERIVATIVE:
             return bind(eqn, values)
         return super().step(eqn, values, path)
 
-    def enters(self, eqn: JaxprEqn, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[Any]) -> bool:
         return False
 
 
 def _rules(jaxpr: Jaxpr) -> int:
-    return sum(
-        (eqn.primitive.name == RULE) + sum(map(_rules, jaxprs_in_params(eqn.params)))
-        for eqn in jaxpr.eqns
-    )
+    return sum((eqn.primitive.name == RULE) + sum(map(_rules, inner(eqn))) for eqn in jaxpr.eqns)

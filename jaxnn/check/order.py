@@ -3,10 +3,8 @@ fault, for a mistake spoils the gradients of everything that was used before."""
 
 from typing import Any
 
-import jax
-from jax.extend.core import Jaxpr, Literal, jaxprs_in_params
-
 from jaxnn.check.numeric.arrays import cast, named, precision
+from jaxnn.check.numeric.programs import Jaxpr, Literal, inner, trace
 from jaxnn.check.problem import Problem
 from jaxnn.check.truth import Draw
 
@@ -19,10 +17,10 @@ def order_of_use(problem: Problem, draw: Draw, like: Any) -> dict[str, int]:
     try:
         with precision("float64"):
             args = cast(draw.args, "float64", like)
-            jaxpr = jax.make_jaxpr(problem.reference)(*args).jaxpr
+            program, _ = trace(problem.reference, args)
     except Exception:  # not traceable: the order of the arguments has to do
         return {path: i for i, path in enumerate(paths)}
-    first = _first_uses(jaxpr)
+    first = _first_uses(program.jaxpr)
     return {path: first.index(i) if i in first else len(first) for i, path in enumerate(paths)}
 
 
@@ -31,10 +29,10 @@ def _first_uses(jaxpr: Jaxpr) -> list[int]:
     number = {var: i for i, var in enumerate(jaxpr.invars)}
     found: list[int] = []
     for eqn in jaxpr.eqns:
-        inner = list(jaxprs_in_params(eqn.params))
+        held = inner(eqn)
         used = list(range(len(eqn.invars)))
-        if len(inner) == 1 and len(inner[0].invars) == len(eqn.invars):
-            used = _first_uses(inner[0])
+        if len(held) == 1 and len(held[0].invars) == len(eqn.invars):
+            used = _first_uses(held[0])
         atoms = [eqn.invars[k] for k in used]
         found += [number[a] for a in atoms if not isinstance(a, Literal) and a in number]
     return list(dict.fromkeys(found))

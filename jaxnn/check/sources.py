@@ -130,7 +130,9 @@ def choose(problem: Problem, args: tuple[Any, ...], options: Options) -> Source:
     source = Source(problem, args, options)
     try:
         rules = own_rules(problem.reference, args)
-        why = f"the reference has {rules} jax.custom_vjp rules inside loops" if rules else ""
+        several = "s" if rules > 1 else ""
+        text = f"the reference has {rules} jax.custom_vjp rule{several} that cannot be taken off"
+        why = text if rules else ""
     except NOT_TRACEABLE as error:
         why = f"JAX cannot trace the reference ({type(error).__name__})"
     if why and options.oracle == "autodiff":

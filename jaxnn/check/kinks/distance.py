@@ -16,12 +16,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, JaxprEqn
-from jax.extend.source_info_util import summarize
 
-from jaxnn.check.kinks.offsets import OFFSETS, Offsets
+from jaxnn.check.kinks.offsets import OFFSETS, UNMEASURED, Offsets
 from jaxnn.check.kinks.reach import has_kinks, reach
-from jaxnn.check.numeric.jaxpr_walk import CALLS, Path, Walk, called, trace
+from jaxnn.check.numeric.jaxpr_walk import Path, Walk
+from jaxnn.check.numeric.programs import (
+    Call,
+    Equation,
+    NotKnown,
+    Program,
+    held,
+    name_of,
+    parameters,
+    place_of,
+    trace,
+    version,
+)
 
 TWO_SIDED = {"max", "min", "gt", "lt", "ge", "le", "abs", "sign", "clamp"}
 INF = float("inf")
@@ -46,6 +56,18 @@ class Site(NamedTuple):
     def one_sided(self) -> bool:
         """Whether one side was never seen, where there are two: a unit always on, or always off."""
         return self.primitive in TWO_SIDED and not (self.below and self.above)
+
+    @property
+    def unseen(self) -> str:
+        """Why it was not looked into; empty if it was."""
+        if self.below or self.above or self.ties:
+            return ""
+        return "it may have a kink" if self.primitive in UNMEASURED else version()
+
+    def plus(self, other: "Site") -> "Site":
+        """The same comparison, over the entries of both."""
+        counts = self.below + other.below, self.above + other.above, self.ties + other.ties
+        return Site(self.primitive, self.place, *counts, min(self.distance, other.distance))
 
 
 class Kinks(NamedTuple):
@@ -99,10 +121,10 @@ def clear_of_kinks(
 class _Watch(Walk):
     """Runs a program and keeps the gaps at every equation that counts."""
 
-    def __init__(self, program: ClosedJaxpr) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.moving = reach(program)
-        self.equations: dict[Path, JaxprEqn] = {}
+        self.equations: dict[Path, Equation] = {}
         self.sites: dict[tuple[Path, int], Site] = {}
 
     def look(self, args: tuple) -> Kinks:
@@ -115,16 +137,16 @@ class _Watch(Walk):
             return Kinks(INF, "", ())
         return Kinks(nearest.distance, f"{nearest.primitive} at {nearest.place}", sites)
 
-    def step(self, eqn: JaxprEqn, values: list[Any], path: Path) -> list[Any]:
+    def step(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
         """Walks on, with the equation noted for the place of what it holds."""
         self.equations[path] = eqn
         return super().step(eqn, values, path)
 
-    def enters(self, eqn: JaxprEqn, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[Any]) -> bool:
         """A loop without kinks runs as a whole."""
         return has_kinks(eqn)
 
-    def apply(self, eqn: JaxprEqn, values: list[Any], path: Path) -> list[Any]:
+    def apply(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
         """What JAX computes, after a look at the operands."""
         moving = self.moving.get(path, [])
         if any(moving):
@@ -132,49 +154,49 @@ class _Watch(Walk):
             if measure is None and has_kinks(eqn):
                 self._add(path, 0, np.zeros(0), 0.0)
             elif measure is not None and not _with_itself(eqn):
-                self._measure(path, values, moving, measure)
+                try:
+                    self._measure(path, values, moving, measure)
+                except NotKnown:
+                    self._add(path, 0, np.zeros(0), 0.0)
         return super().apply(eqn, values, path)
 
     def _measure(self, path: Path, values: list[Any], moving: list[bool], f: Offsets) -> None:
         eqn = self.equations[path]
-        operands = [_as_float(v) for v in values]
+        operands, params = [_as_float(v) for v in values], parameters(eqn)
         if eqn.primitive.name == "sort":  # by its keys, of which those that stay put do not count
             operands = [x for x, moves in zip(operands, moving, strict=True) if moves]
-            operands = operands[: eqn.params["num_keys"]]
+            operands = operands[: params["num_keys"]]
         with np.errstate(all="ignore"):
             scale = max(map(_rms, operands), default=0.0)
             side = -1.0 if not moving[0] and len(moving) == 2 else 1.0  # as seen by what moves
-            for k, offsets in enumerate(f(eqn.params, operands)):
+            for k, offsets in enumerate(f(params, operands)):
                 finite = offsets[np.isfinite(offsets)]
                 if finite.size:
                     self._add(path, k, side * finite, scale)
 
     def _add(self, path: Path, k: int, offsets: np.ndarray, scale: float) -> None:
-        name = self.equations[path].primitive.name
-        site = self.sites.get((path, k)) or Site(name, self._place(path))
+        site = self.sites.get((path, k))
+        where = (site.primitive, site.place) if site else self._where(path)
+        below, above, ties = (int(s.sum()) for s in (offsets < 0, offsets > 0, offsets == 0))
         gap = float(np.abs(offsets).min(initial=INF))
-        self.sites[path, k] = site._replace(
-            below=site.below + int((offsets < 0).sum()),
-            above=site.above + int((offsets > 0).sum()),
-            ties=site.ties + int((offsets == 0).sum()),
-            distance=min(site.distance, gap / scale if scale else 0.0),
-        )
+        found = Site(*where, below, above, ties, gap / scale if scale else 0.0)
+        self.sites[path, k] = site.plus(found) if site else found
 
-    def _place(self, path: Path) -> str:
-        """File, line and function of the innermost equation that knows them, else its function."""
+    def _where(self, path: Path) -> tuple[str, str]:
+        """The primitive, and file, line and function of the innermost equation that knows them,
+        else its function."""
+        name = self.equations[path].primitive.name
         above = [
             self.equations[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.equations
         ]
         for eqn in above:
-            place, _, function = summarize(eqn.source_info).partition(" ")
-            name, *line = place.rsplit("/", 1)[-1].split(":")
-            if line:
-                return f"{name}:{line[0]} {function}"
-        called_by = [called(eqn) for eqn in above if eqn.primitive.name in CALLS]
-        return (called_by or [self.program])[0].jaxpr.debug_info.func_name
+            if place := place_of(eqn):
+                return name, place
+        calls = (inside.program for inside in map(held, above) if isinstance(inside, Call))
+        return name, name_of(next(calls, self.program))
 
 
-def _with_itself(eqn: JaxprEqn) -> bool:
+def _with_itself(eqn: Equation) -> bool:
     return len(eqn.invars) == 2 and eqn.invars[0] is eqn.invars[1]
 
 

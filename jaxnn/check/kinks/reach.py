@@ -10,15 +10,27 @@ no effect.
 from collections.abc import Sequence
 
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal, jaxprs_in_params
 
 from jaxnn.check.kinks.offsets import FLAT, OFFSETS, SMOOTH, UNMEASURED
-from jaxnn.check.numeric.jaxpr_walk import CALLS, Path, called
+from jaxnn.check.numeric.jaxpr_walk import Path
+from jaxnn.check.numeric.programs import (
+    OWN_DERIVATIVE,
+    Call,
+    Cond,
+    Equation,
+    Literal,
+    Program,
+    Scan,
+    While,
+    held,
+    inner,
+    name_of,
+)
 
 Flags = Sequence[bool]
 
 
-def reach(program: ClosedJaxpr) -> dict[Path, list[bool]]:
+def reach(program: Program) -> dict[Path, list[bool]]:
     """For the path of every equation that may count: which of its operands move."""
     moving: dict[Path, list[bool]] = {}
     _forwards(program, [_inexact(v) for v in program.jaxpr.invars], (), moving)
@@ -27,27 +39,26 @@ def reach(program: ClosedJaxpr) -> dict[Path, list[bool]]:
     return {path: flags for path, flags in moving.items() if path in live}
 
 
-def has_kinks(eqn: JaxprEqn) -> bool:
+def has_kinks(eqn: Equation) -> bool:
     """Whether an equation, or any within the programs that it holds, may have kinks."""
     if smooth(eqn):
         return False
     own = eqn.primitive.name in OFFSETS and any(map(_inexact, eqn.invars))
-    inner = [e for jaxpr in jaxprs_in_params(eqn.params) for e in jaxpr.eqns]
-    return own or eqn.primitive.name in UNMEASURED or any(map(has_kinks, inner))
+    inside = any(has_kinks(e) for jaxpr in inner(eqn) for e in jaxpr.eqns)
+    return own or eqn.primitive.name in UNMEASURED or inside
 
 
-def smooth(eqn: JaxprEqn) -> bool:
+def smooth(eqn: Equation) -> bool:
     """Whether this is a call of a function known to be smooth, whatever it is computed by."""
-    if eqn.primitive.name != "custom_jvp_call":
-        return False
-    return called(eqn).jaxpr.debug_info.func_name in SMOOTH
+    inside = held(eqn) if eqn.primitive.name == OWN_DERIVATIVE else None
+    return isinstance(inside, Call) and name_of(inside.program) in SMOOTH
 
 
 def _inexact(atom: object) -> bool:
     return bool(jnp.issubdtype(atom.aval.dtype, jnp.inexact))  # pyright: ignore
 
 
-def _forwards(program: ClosedJaxpr, given: Flags, path: Path, found: dict) -> list[bool]:
+def _forwards(program: Program, given: Flags, path: Path, found: dict) -> list[bool]:
     """Which outputs move; `found` gets the moving operands of every equation."""
     moves = dict(zip(program.jaxpr.invars, given, strict=True))
 
@@ -63,30 +74,26 @@ def _forwards(program: ClosedJaxpr, given: Flags, path: Path, found: dict) -> li
     return [read(atom) for atom in program.jaxpr.outvars]
 
 
-def _through(eqn: JaxprEqn, flags: list[bool], path: Path, found: dict) -> list[bool]:
-    name, params = eqn.primitive.name, eqn.params
-    if name in CALLS:
-        return _forwards(called(eqn), flags, path, found)
-    if name == "cond":
-        every = [
-            _forwards(branch, flags[1:], (*path, i), found)
-            for i, branch in enumerate(params["branches"])
-        ]
-        return [any(one) for one in zip(*every, strict=True)]
-    if name == "scan":
-        n, k = params["num_consts"], params["num_carry"]
-        return _settle(params["jaxpr"], flags[:n], flags[n : n + k], flags[n + k :], path, found)
-    if name == "while":
-        n, k = params["cond_nconsts"], params["body_nconsts"]
-        body, given = params["body_jaxpr"], flags[n : n + k]
-        carry = _settle(body, given, flags[n + k :], [], (*path, 1), found)
-        _forwards(params["cond_jaxpr"], [*flags[:n], *carry], (*path, 0), found)
-        return carry
-    return [any(flags) and name not in FLAT] * len(eqn.outvars)
+def _through(eqn: Equation, flags: list[bool], path: Path, found: dict) -> list[bool]:
+    match held(eqn):
+        case Call(program):
+            return _forwards(program, flags, path, found)
+        case Cond(branches):
+            every = [_forwards(b, flags[1:], (*path, i), found) for i, b in enumerate(branches)]
+            return [any(one) for one in zip(*every, strict=True)]
+        case Scan(body, n_consts=n, n_carry=k):
+            return _settle(body, flags[:n], flags[n : n + k], flags[n + k :], path, found)
+        case While(test, body, n, k):
+            given, carry = flags[n : n + k], flags[n + k :]
+            carry = _settle(body, given, carry, [], (*path, 1), found)
+            _forwards(test, [*flags[:n], *carry], (*path, 0), found)
+            return carry
+        case _:
+            return [any(flags) and eqn.primitive.name not in FLAT] * len(eqn.outvars)
 
 
 def _settle(
-    body: ClosedJaxpr, consts: list[bool], carry: list[bool], xs: list[bool], path: Path, found
+    body: Program, consts: list[bool], carry: list[bool], xs: list[bool], path: Path, found
 ) -> list[bool]:
     """The outputs of a loop that move: rounds until no further part of the carry does."""
     while True:
@@ -97,7 +104,7 @@ def _settle(
         carry = wider
 
 
-def _backwards(program: ClosedJaxpr, wanted: Flags, path: Path, live: set[Path]) -> list[bool]:
+def _backwards(program: Program, wanted: Flags, path: Path, live: set[Path]) -> list[bool]:
     """Which inputs the wanted outputs are made of; `live` gets the paths of the equations."""
     needed = {v for v, w in zip(program.jaxpr.outvars, wanted, strict=True) if w and _is_var(v)}
     for i in reversed(range(len(program.jaxpr.eqns))):
@@ -111,22 +118,23 @@ def _backwards(program: ClosedJaxpr, wanted: Flags, path: Path, live: set[Path])
     return [v in needed for v in program.jaxpr.invars]
 
 
-def _into(eqn: JaxprEqn, outputs: list[bool], path: Path, live: set[Path]) -> list[bool]:
+def _into(eqn: Equation, outputs: list[bool], path: Path, live: set[Path]) -> list[bool]:
     """The needed operands of an equation; of a conditional or a loop, all."""
-    name, params = eqn.primitive.name, eqn.params
+    every = [True] * len(eqn.invars)
     if smooth(eqn):
-        return [True] * len(eqn.invars)
-    if name in CALLS:
-        return _backwards(called(eqn), outputs, path, live)
-    if name == "cond":
-        for i, branch in enumerate(params["branches"]):
-            _backwards(branch, outputs, (*path, i), live)
-    if name == "scan":
-        _backwards(params["jaxpr"], [True] * len(params["jaxpr"].out_avals), path, live)
-    if name == "while":
-        _backwards(params["cond_jaxpr"], [True], (*path, 0), live)
-        _backwards(params["body_jaxpr"], [True] * len(eqn.outvars), (*path, 1), live)
-    return [True] * len(eqn.invars)
+        return every
+    match held(eqn):
+        case Call(program):
+            return _backwards(program, outputs, path, live)
+        case Cond(branches):
+            for i, branch in enumerate(branches):
+                _backwards(branch, outputs, (*path, i), live)
+        case Scan(body):
+            _backwards(body, [True] * len(body.out_avals), path, live)
+        case While(test, body):
+            _backwards(test, [True], (*path, 0), live)
+            _backwards(body, [True] * len(eqn.outvars), (*path, 1), live)
+    return every
 
 
 def _is_var(atom: object) -> bool:

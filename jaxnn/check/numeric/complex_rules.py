@@ -18,9 +18,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import JaxprEqn
 
-from jaxnn.check.numeric.jaxpr_walk import Path, Walk, bind
+from jaxnn.check.numeric.jaxpr_walk import Path, Walk
+from jaxnn.check.numeric.programs import Equation, NotKnown, bind, parameters
 
 
 class NotAnalytic(ValueError):
@@ -38,17 +38,20 @@ def refusal(operation: str) -> NotAnalytic:
 class ComplexWalk(Walk):
     """Runs a program of real numbers at complex ones. Raises NotAnalytic."""
 
-    def enters(self, eqn: JaxprEqn, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[Any]) -> bool:
         """A loop over real values runs as a whole."""
         return any(map(np.iscomplexobj, values))
 
-    def apply(self, eqn: JaxprEqn, values: list[Any], path: Path) -> list[Any]:
+    def apply(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
         """The outputs of a primitive: by its rule where a complex number goes in."""
         if not self.enters(eqn, values):
             return bind(eqn, values)
         if eqn.primitive.name not in RULES:
             raise refusal(eqn.primitive.name)
-        return RULES[eqn.primitive.name](eqn, *values)
+        try:
+            return RULES[eqn.primitive.name](eqn, *values)
+        except NotKnown as error:
+            raise refusal(f"{eqn.primitive.name} with {error}") from error
 
 
 def _real(x: Any) -> Any:
@@ -66,12 +69,12 @@ def _complex(x: Any) -> Any:
     return x if np.iscomplexobj(x) else lax.complex(jnp.asarray(x), jnp.zeros_like(x))
 
 
-def _linear(eqn: JaxprEqn, *values: Any) -> list[Any]:
+def _linear(eqn: Equation, *values: Any) -> list[Any]:
     real, imag = bind(eqn, list(map(_real, values))), bind(eqn, list(map(_imag, values)))
     return list(map(lax.complex, real, imag))
 
 
-def _bilinear(eqn: JaxprEqn, a: Any, b: Any) -> list[Any]:
+def _bilinear(eqn: Equation, a: Any, b: Any) -> list[Any]:
     def product(x: Any, y: Any) -> Any:
         return bind(eqn, [x, y])[0]
 
@@ -83,11 +86,11 @@ def _bilinear(eqn: JaxprEqn, a: Any, b: Any) -> list[Any]:
     return [lax.complex(product(_real(a), _real(b)), sum(imag[1:], imag[0]))]
 
 
-def _analytic(eqn: JaxprEqn, *values: Any) -> list[Any]:
+def _analytic(eqn: Equation, *values: Any) -> list[Any]:
     return bind(eqn, list(map(_complex, values)))
 
 
-def _power(eqn: JaxprEqn, base: Any, exponent: Any) -> list[Any]:
+def _power(eqn: Equation, base: Any, exponent: Any) -> list[Any]:
     if not np.all(np.asarray(_real(base)) > 0):
         raise refusal("pow of a base <= 0 (x**n is fine for a whole number n in Python)")
     if jnp.issubdtype(jnp.result_type(exponent), jnp.integer):
@@ -95,28 +98,28 @@ def _power(eqn: JaxprEqn, base: Any, exponent: Any) -> list[Any]:
     return _analytic(eqn, base, exponent)
 
 
-def _by_real_part(eqn: JaxprEqn, *values: Any) -> list[Any]:
+def _by_real_part(eqn: Equation, *values: Any) -> list[Any]:
     return bind(eqn, list(map(_real, values)))
 
 
-def _larger(eqn: JaxprEqn, a: Any, b: Any) -> list[Any]:
+def _larger(eqn: Equation, a: Any, b: Any) -> list[Any]:
     return [jnp.where(_real(a) >= _real(b), _complex(a), _complex(b))]
 
 
-def _smaller(eqn: JaxprEqn, a: Any, b: Any) -> list[Any]:
+def _smaller(eqn: Equation, a: Any, b: Any) -> list[Any]:
     return [jnp.where(_real(a) <= _real(b), _complex(a), _complex(b))]
 
 
-def _clamp(eqn: JaxprEqn, low: Any, x: Any, high: Any) -> list[Any]:
+def _clamp(eqn: Equation, low: Any, x: Any, high: Any) -> list[Any]:
     return _smaller(eqn, _larger(eqn, x, low)[0], high)
 
 
-def _magnitude(eqn: JaxprEqn, x: Any) -> list[Any]:
+def _magnitude(eqn: Equation, x: Any) -> list[Any]:
     return [jnp.where(jnp.real(x) < 0, -x, x)]
 
 
-def _convert(eqn: JaxprEqn, x: Any) -> list[Any]:
-    dtype = jnp.dtype(eqn.params["new_dtype"])
+def _convert(eqn: Equation, x: Any) -> list[Any]:
+    dtype = jnp.dtype(parameters(eqn)["new_dtype"])
     if dtype.kind in "iub":
         return _by_real_part(eqn, x)
     if dtype.kind == "c" or dtype.itemsize < 4:
@@ -125,8 +128,8 @@ def _convert(eqn: JaxprEqn, x: Any) -> list[Any]:
 
 
 def _extreme(pick: Callable[..., Any]) -> Callable[..., list[Any]]:
-    def rule(eqn: JaxprEqn, x: Any) -> list[Any]:
-        axes = eqn.params["axes"]
+    def rule(eqn: Equation, x: Any) -> list[Any]:
+        axes = parameters(eqn)["axes"]
         x = jnp.moveaxis(x, axes, range(-len(axes), 0))
         x = x.reshape(*x.shape[: x.ndim - len(axes)], -1)
         where = pick(jnp.real(x), axis=-1)[..., None]
@@ -135,15 +138,15 @@ def _extreme(pick: Callable[..., Any]) -> Callable[..., list[Any]]:
     return rule
 
 
-def _sort(eqn: JaxprEqn, *values: Any) -> list[Any]:
-    if eqn.params["num_keys"] > 1:
+def _sort(eqn: Equation, *values: Any) -> list[Any]:
+    if parameters(eqn)["num_keys"] > 1:
         raise refusal("sort by several keys")
-    axis = eqn.params["dimension"]
+    axis = parameters(eqn)["dimension"]
     order = jnp.argsort(_real(values[0]), axis=axis, stable=True)
     return [jnp.take_along_axis(jnp.asarray(x), order, axis=axis) for x in values]
 
 
-def _same(eqn: JaxprEqn, x: Any) -> list[Any]:
+def _same(eqn: Equation, x: Any) -> list[Any]:
     return [x]
 
 

@@ -17,15 +17,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 
 from jaxnn.check.numeric import complex_numpy
 from jaxnn.check.numeric.arrays import norm
 from jaxnn.check.numeric.complex_rules import ComplexWalk, NotAnalytic
 from jaxnn.check.numeric.differences import Estimate, numerical_jvp
-from jaxnn.check.numeric.jaxpr_walk import trace
 from jaxnn.check.numeric.ladder import UNIT
 from jaxnn.check.numeric.line import Line, is_none
+from jaxnn.check.numeric.programs import as_function, trace
 
 H = 1e-30
 CLOSE = 1e-6  # relative, beside ten times the error that the differences report
@@ -73,7 +72,7 @@ def _continuation(line: Line) -> tuple[Callable[..., Any], Callable[[tuple], tup
 
         return line.f, called
 
-    compiled = jax.jit(jaxpr_as_fun(program))
+    compiled = jax.jit(as_function(program))
 
     def real(*args: Any) -> Any:
         return structure.unflatten(compiled(*jax.tree.leaves(args)))

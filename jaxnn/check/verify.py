@@ -104,9 +104,8 @@ def in_precision(setup: Setup, dtype: str, first: bool) -> Outcome:
         truth = setup.source.truth(draw)
         leaves, found = compare(setup.problem, draw, truth, answer, dtype, setup.options)
         if not all(leaf.ok for leaf in leaves) and setup.source.is_autodiff:
-            note = other_side(setup.problem, draw, answer, leaves, setup.args)
-            leaves = [leaf._replace(excused=note is not None) for leaf in leaves]
-            found += [note] if note else []
+            leaves, notes = other_side(setup.problem, draw, answer, leaves, setup.args)
+            found += notes
         bounds = [leaf.allowed for leaf in leaves if not leaf.path.startswith(VALUE)]
         trial = Trial(setup.candidate, dtype, draw, another, answer, bounds, not why_not)
         checks = tuple(CONSISTENCY) if first and n == 0 else EVERY_DRAW

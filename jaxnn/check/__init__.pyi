@@ -28,12 +28,8 @@ from jaxnn.check.planting.sensitivity_of import (
     Sensitivity as Sensitivity,
     sensitivity as sensitivity,
 )
-from jaxnn.check.report import (
-    Finding as Finding,
-    GradientError as GradientError,
-    Leaf as Leaf,
-    Report as Report,
-)
+from jaxnn.check.report.record import Finding as Finding, Leaf as Leaf
+from jaxnn.check.report.report import GradientError as GradientError, Report as Report
 from jaxnn.check.testing.asserts import (
     assert_adjoint as assert_adjoint,
     assert_backprop as assert_backprop,

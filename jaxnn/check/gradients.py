@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxnn.check.options import read_options
 from jaxnn.check.problem import Problem, argument_names, title_of
-from jaxnn.check.report import Report
-from jaxnn.check.verify import verify
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.verify import verify
 
 
 def check_grad(

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxnn.check.options import read_options
 from jaxnn.check.problem import Problem
-from jaxnn.check.report import Report
-from jaxnn.check.verify import verify
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.verify import verify
 from jaxnn.check.walk import at_fault, layer_problem, loss_at_fault, with_names
 from jaxnn.core.layer import Layer, inner_layers, shape_like
 from jaxnn.losses.loss import Loss

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from jaxnn.check.numeric.arrays import named
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
-from jaxnn.check.report import Finding, Report
-from jaxnn.check.verify import verify
+from jaxnn.check.report.record import Finding
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.verify import verify
 from jaxnn.core.layer import Layer, inner_layers
 from jaxnn.layers.repeat import Repeat
 from jaxnn.losses.loss import Loss

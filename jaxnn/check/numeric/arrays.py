@@ -20,6 +20,11 @@ def is_inexact(leaf: Any) -> bool:
     return bool(jnp.issubdtype(dtype_of(leaf), jnp.inexact))
 
 
+def is_numeric(leaf: Any) -> bool:
+    """True for arrays and numbers, and for what is true or false; not for random keys."""
+    return any(jnp.issubdtype(dtype_of(leaf), kind) for kind in (np.number, np.bool_))
+
+
 def dtype_of(leaf: Any) -> Any:
     """The dtype of an array, a shape, or a Python number."""
     return leaf.dtype if hasattr(leaf, "dtype") else np.result_type(leaf)

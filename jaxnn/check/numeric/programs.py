@@ -10,8 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, jaxpr_as_fun, jaxprs_in_params
-from jax.extend.core import Literal as Literal
+from jax.extend.core import (
+    ClosedJaxpr,
+    Jaxpr,
+    JaxprEqn,
+    Literal as Literal,
+    jaxpr_as_fun,
+    jaxprs_in_params,
+)
 from jax.extend.source_info_util import summarize
 
 KNOWN = ("0.10", "0.11", "0.12")
@@ -21,6 +27,9 @@ Equation: TypeAlias = JaxprEqn
 as_function = jaxpr_as_fun
 RULE = "custom_vjp_call"  # the primitive of a function with a backward pass of its own
 OWN_DERIVATIVE = "custom_jvp_call"  # that of one with a derivative of its own: relu, softplus
+
+# what NumPy code raises when it meets a tracer
+NOT_TRACEABLE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError)
 
 
 class NotKnown(LookupError):

@@ -13,7 +13,7 @@ from jaxnn.check.gradients import (
     check_vjp,
 )
 from jaxnn.check.layers import check_backprop, check_layer
-from jaxnn.check.report import GradientError, Report
+from jaxnn.check.report.report import GradientError, Report
 
 P = ParamSpec("P")
 

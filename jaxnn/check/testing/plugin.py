@@ -27,7 +27,7 @@ import pytest
 from jaxnn.check.testing.summary import PROPERTY, Summary, figures
 
 if TYPE_CHECKING:
-    from jaxnn.check.report import Report
+    from jaxnn.check.report.report import Report
 
 LEVELS = ("quick", "full", "exhaustive")  # of jaxnn.check.options, which imports jax
 CASE = pytest.StashKey[dict[str, Any] | None]()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from jaxnn.check.report import Report
+    from jaxnn.check.report.report import Report
 
 PROPERTY = "gradcheck"
 SLOWEST = 5

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.candidate import Answer, Candidate
 from jaxnn.check.numeric.arrays import cast, named, norm, precision
-from jaxnn.check.order import order_of_use
-from jaxnn.check.truth import Draw
+from jaxnn.check.reference.truth import Draw
+from jaxnn.check.trial.candidate import Answer, Candidate
+from jaxnn.check.trial.order import order_of_use
 
 Fault = tuple[str, str] | None  # the path it shows at, and what is wrong
 POWERS = (-1.0, 2.0, 2.0**10, 2.0**-10)

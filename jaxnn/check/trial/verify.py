@@ -6,48 +6,22 @@ wrong, the search for where and why.
 """
 
 import functools
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from jaxnn.check.candidate import Candidate, structure
-from jaxnn.check.compare import VALUE, compare
-from jaxnn.check.consistency import CONSISTENCY, EVERY_DRAW, NEED_COTANGENT, Trial
-from jaxnn.check.exercise import unexercised
-from jaxnn.check.explain import Failure, draw_of, explained
-from jaxnn.check.numeric.arrays import dtype_of, exact, perturbed, rounded
+from jaxnn.check.numeric.arrays import dtype_of
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem, inexact_leaves
-from jaxnn.check.report import Finding, Leaf, Report
-from jaxnn.check.sides import other_side
-from jaxnn.check.sources import Source, choose
-from jaxnn.check.truth import Draw, coarse
-
-
-class Setup(NamedTuple):
-    """What all draws of one check share."""
-
-    problem: Problem
-    args: tuple[Any, ...]
-    options: Options
-    candidate: Candidate
-    source: Source
-    shapes: list[tuple[int, ...]]
-
-    def draw(self, dtype: str, seed: int) -> Draw:
-        """Arguments and cotangent that the precision whose noise is measured holds exactly."""
-        wrt, options, held = self.problem.wrt, self.options, coarse(dtype)
-        rng = np.random.default_rng([seed, 0])
-        if isinstance(options.inputs, Mapping) and seed == int(options.inputs["seed"]):
-            return draw_of(options.inputs, self.args, held)
-        args = exact(options.inputs(seed) if callable(options.inputs) else self.args)
-        args = tuple(
-            perturbed(a, options.perturb, rng) if i in wrt else a for i, a in enumerate(args)
-        )
-        random = self.problem.cotangent
-        dy = [rng.normal(size=shape) if random else np.ones(()) for shape in self.shapes]
-        return Draw(seed, held, rounded(args, held), rounded(dy, held))
+from jaxnn.check.reference.sources import choose
+from jaxnn.check.reference.truth import Draw
+from jaxnn.check.report.record import Finding, Leaf
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.candidate import Candidate, structure
+from jaxnn.check.trial.compare import VALUE, compare
+from jaxnn.check.trial.consistency import CONSISTENCY, EVERY_DRAW, NEED_COTANGENT, Trial
+from jaxnn.check.trial.exercise import unexercised
+from jaxnn.check.trial.explain import Failure, explained
+from jaxnn.check.trial.setup import Setup
+from jaxnn.check.trial.sides import other_side
 
 
 class Outcome(NamedTuple):

@@ -1,24 +1,24 @@
 """The report as text: at most 40 lines, the most useful first."""
 
-from jaxnn.check.report import Finding, Leaf, Report
+from jaxnn.check.report.record import Finding, Leaf, Record
 
 MOST_LEAVES, MOST_FINDINGS, WIDTH = 12, 8, 100
 
 
-def render(report: Report) -> str:
+def render(report: Record) -> str:
     """What went wrong, where, why and how to repeat it; or what a pass was able to see."""
     head = f"{report.title}: {report.verdict}   ({_run(report)})"
     body = _failure(report) if report.verdict == "wrong" else _findings(report)
     return "\n".join([head, *body, *_power(report)])
 
 
-def _run(report: Report) -> str:
+def _run(report: Record) -> str:
     seeds = ", ".join(map(str, report.seeds[:5])) + (" ..." if len(report.seeds) > 5 else "")
     plural = "s" if len(report.seeds) > 1 else ""
     return f"{', '.join(report.dtypes)}; seed{plural} {seeds}; reference: {report.oracle}"
 
 
-def _failure(report: Report) -> list[str]:
+def _failure(report: Record) -> list[str]:
     lines = []
     bad = [leaf for leaf in report.worst if not leaf.ok]
     if bad:
@@ -38,7 +38,7 @@ def _failure(report: Report) -> list[str]:
     return lines
 
 
-def _findings(report: Report) -> list[str]:
+def _findings(report: Record) -> list[str]:
     order = {"wrong": 0, "inconclusive": 1, "note": 2}
     first: dict[tuple[str, str, str], Finding] = {}
     for f in report.findings:
@@ -68,7 +68,7 @@ def _table(bad: list[Leaf]) -> list[str]:
     return lines + ([f"  ... and {more} more"] if more > 0 else [])
 
 
-def _power(report: Report) -> list[str]:
+def _power(report: Record) -> list[str]:
     """The smallest relative error that would have been caught, in each precision."""
     lines = []
     for dtype in report.dtypes:

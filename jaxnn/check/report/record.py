@@ -1,12 +1,8 @@
-"""What a check has found: a `Report`, for people as text and for programs as fields."""
+"""What a check has found, as data: a `Leaf` for every gradient, a `Finding` for all else."""
 
 import dataclasses
-import json
 import math
-import pathlib
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple, Self
 
 from jaxnn.check.diagnosis.diagnosis import Cause
 
@@ -62,8 +58,8 @@ class Finding(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
-    """The outcome of a check. `str(report)` is the text to read."""
+class Record:
+    """The fields of a `Report`, and what follows from them."""
 
     title: str
     oracle: str
@@ -110,45 +106,6 @@ class Report:
         """The paths whose gradient is wrong, in any precision."""
         return tuple(dict.fromkeys(leaf.path for leaf in self.leaves if not leaf.ok))
 
-    def replace(self, **changes: Any) -> "Report":
-        """The same report with some fields changed."""
+    def replace(self, **changes: Any) -> Self:
+        """The same with some fields changed."""
         return dataclasses.replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, ready for JSON."""
-        return {
-            "title": self.title,
-            "verdict": self.verdict,
-            "oracle": self.oracle,
-            "seeds": list(self.seeds),
-            "dtypes": list(self.dtypes),
-            "place": self.place,
-            "cause": self.cause and self.cause._asdict(),
-            "findings": [finding._asdict() for finding in self.findings],
-            "leaves": [
-                leaf._asdict() | {"resolution": leaf.resolution, "ok": leaf.ok}
-                for leaf in self.leaves
-            ],
-            "repeat": self.repeat,
-        }
-
-    def save(self, folder: str | pathlib.Path, name: str = "case") -> pathlib.Path:
-        """Writes `name`.json, the report, and `name`.npz, the failing draw; returns the latter."""
-        folder = pathlib.Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(json.dumps(self.to_dict(), indent=1, default=str))
-        np.savez(folder / f"{name}.npz", **(self.case or {}))
-        return folder / f"{name}.npz"
-
-    def __str__(self) -> str:
-        from jaxnn.check.text import render
-
-        return render(self)
-
-
-class GradientError(AssertionError):
-    """A gradient that is wrong, or that could not be judged. `report` has the figures."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__(str(report))
-        self.report = report

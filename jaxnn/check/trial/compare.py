@@ -3,12 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.candidate import Answer
 from jaxnn.check.numeric.arrays import norm
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
-from jaxnn.check.report import Finding, Leaf
-from jaxnn.check.truth import Draw, Truth, allowed
+from jaxnn.check.reference.truth import Draw, Truth, allowed
+from jaxnn.check.report.record import Finding, Leaf
+from jaxnn.check.trial.candidate import Answer
 
 VALUE = "the value"
 

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.check.numeric.arrays import cast, jittered, norm, precision
-from jaxnn.check.oracle import differentiate
 from jaxnn.check.problem import Problem
+from jaxnn.check.reference.autodiff import differentiate
 
 COARSER = {"float64": "float32"}  # the precision whose noise stands for that of the key
 FALLBACK = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}

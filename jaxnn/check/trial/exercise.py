@@ -1,6 +1,6 @@
 """What the draws of a check did not exercise: mistakes there would not have been seen."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,12 @@ import numpy as np
 
 from jaxnn.check.kinks.distance import Site, kink_distance
 from jaxnn.check.numeric.arrays import cast, dtype_of, is_inexact, named, precision
-from jaxnn.check.report import Finding, Report
+from jaxnn.check.report.record import Finding
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.setup import Setup
 
-if TYPE_CHECKING:
-    from jaxnn.check.verify import Setup
 
-
-def unexercised(report: Report, setup: "Setup") -> Report:
+def unexercised(report: Report, setup: Setup) -> Report:
     """The report with a note for each thing that the arguments never did."""
     texts = _inputs(setup)
     if not setup.problem.paths(setup.args):
@@ -25,7 +24,7 @@ def unexercised(report: Report, setup: "Setup") -> Report:
     return report.replace(findings=report.findings + tuple(notes))
 
 
-def _inputs(setup: "Setup") -> list[str]:
+def _inputs(setup: Setup) -> list[str]:
     """Indices that never repeat, masks that are all one or all zero, batches of one."""
     found = []
     for name, arg in zip(setup.problem.names, setup.args, strict=True):
@@ -34,7 +33,7 @@ def _inputs(setup: "Setup") -> list[str]:
     return found
 
 
-def _sides(setup: "Setup") -> list[str]:
+def _sides(setup: Setup) -> list[str]:
     """Comparisons that came out one way in every draw, and inputs that sit on a kink."""
     seen: dict[tuple[str, str], Site] = {}
     for seed in setup.options.draws:

@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnn.check.candidate import NOT_TRACEABLE
 from jaxnn.check.numeric.arrays import cast, exact, is_inexact, norm, precision
 from jaxnn.check.numeric.complex_step import complex_step_jvp
 from jaxnn.check.numeric.differences import Estimate, numerical_directional
+from jaxnn.check.numeric.programs import NOT_TRACEABLE
 from jaxnn.check.options import Options
-from jaxnn.check.oracle import own_rules
 from jaxnn.check.problem import Problem, inexact_leaves
-from jaxnn.check.report import Finding
-from jaxnn.check.truth import Draw, Truth, by_autodiff
+from jaxnn.check.reference.autodiff import own_rules
+from jaxnn.check.reference.truth import Draw, Truth, by_autodiff
+from jaxnn.check.report.record import Finding
 
 
 class Source:

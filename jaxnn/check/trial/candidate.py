@@ -8,10 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.check.numeric.arrays import FLOAT0, cast, dtype_of, is_inexact, named, precision
+from jaxnn.check.numeric.programs import NOT_TRACEABLE
 from jaxnn.check.problem import Problem, aligned, full_cotangent, inexact_leaves
-
-# what numpy code raises when it meets a tracer
-NOT_TRACEABLE = (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError)
 
 
 class Answer(NamedTuple):

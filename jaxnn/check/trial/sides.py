@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxnn.check.candidate import Answer
 from jaxnn.check.numeric.arrays import jittered, norm
 from jaxnn.check.problem import Problem
-from jaxnn.check.report import Finding, Leaf
-from jaxnn.check.truth import Draw, at
+from jaxnn.check.reference.truth import Draw, at
+from jaxnn.check.report.record import Finding, Leaf
+from jaxnn.check.trial.candidate import Answer
 
 TRIES = 32
 

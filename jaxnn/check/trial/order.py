@@ -6,7 +6,7 @@ from typing import Any
 from jaxnn.check.numeric.arrays import cast, named, precision
 from jaxnn.check.numeric.programs import Jaxpr, Literal, inner, trace
 from jaxnn.check.problem import Problem
-from jaxnn.check.truth import Draw
+from jaxnn.check.reference.truth import Draw
 
 
 def order_of_use(problem: Problem, draw: Draw, like: Any) -> dict[str, int]:

@@ -1,22 +1,19 @@
 """Where a failed check points to, and why it may have failed."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.check.candidate import Answer
-from jaxnn.check.compare import VALUE, compare
 from jaxnn.check.diagnosis.diagnosis import Cause, Evidence, diagnose
-from jaxnn.check.numeric.arrays import dtype_of, exact, is_inexact, named, precision
-from jaxnn.check.order import order_of_use
-from jaxnn.check.report import Finding, Leaf, Report
-from jaxnn.check.truth import Draw, Truth
-
-if TYPE_CHECKING:
-    from jaxnn.check.verify import Setup
+from jaxnn.check.numeric.arrays import exact, is_numeric, named, precision
+from jaxnn.check.reference.truth import Draw, Truth
+from jaxnn.check.report.record import Finding, Leaf
+from jaxnn.check.report.report import Report
+from jaxnn.check.trial.candidate import Answer
+from jaxnn.check.trial.cases import case_of
+from jaxnn.check.trial.compare import VALUE, compare
+from jaxnn.check.trial.order import order_of_use
+from jaxnn.check.trial.setup import Setup
 
 ALONG_DIRECTIONS = ("nan", "zero", "sign", "scale")  # what inner products alone can show
 LINEAR = ("homogeneity", "zero_cotangent", "linearity")
@@ -32,7 +29,7 @@ class Failure(NamedTuple):
     leaves: list[Leaf]
 
 
-def explained(report: Report, setup: "Setup", failure: Failure) -> Report:
+def explained(report: Report, setup: Setup, failure: Failure) -> Report:
     """The report with place, cause, toggles, the call that repeats it, and the draw to save."""
     wrong = wrong_in_order(setup, failure)
     gradients = [path for path in wrong if not path.startswith(VALUE)]
@@ -51,11 +48,11 @@ def explained(report: Report, setup: "Setup", failure: Failure) -> Report:
         cause=cause,
         findings=report.findings + notes,
         repeat=f"{setup.problem.call}, seeds=({failure.draw.seed},), dtypes=({failure.dtype!r},))",
-        case=case_of(failure),
+        case=case_of(failure.draw, failure.dtype),
     )
 
 
-def evidence(setup: "Setup", failure: Failure, wrong: list[str]) -> Evidence:
+def evidence(setup: Setup, failure: Failure, wrong: list[str]) -> Evidence:
     """What the diagnosis needs: the whole gradients, the arguments, and the names to look for."""
     problem, options, draw = setup.problem, setup.options, failure.draw
     paths = problem.paths(draw.args)
@@ -72,20 +69,20 @@ def evidence(setup: "Setup", failure: Failure, wrong: list[str]) -> Evidence:
         reference=dict(zip(paths, failure.truth.gradients, strict=True)),
         wrong=tuple(wrong),
         allowed={path: leaves[path].allowed for path in paths},
-        arguments={path: _numbers(a) for path, a in arguments.items() if _is_numeric(a)},
+        arguments={path: _numbers(a) for path, a in arguments.items() if is_numeric(a)},
         known={name: _numbers(a) for name, a in {**dy, **known}.items()},
         constants=dict(options.constants or {}),
     )
 
 
-def wrong_in_order(setup: "Setup", failure: Failure) -> list[str]:
+def wrong_in_order(setup: Setup, failure: Failure) -> list[str]:
     """The wrong paths, the values first, then in the order in which the forward pass uses them."""
     bad = [leaf.path for leaf in failure.leaves if not leaf.ok]
     order = order_of_use(setup.problem, failure.draw, setup.args)
     return sorted(bad, key=lambda path: order.get(path, -1))
 
 
-def _toggled(setup: "Setup", failure: Failure) -> list[Finding]:
+def _toggled(setup: Setup, failure: Failure) -> list[Finding]:
     """With which simplification of the arguments the error vanishes."""
     findings = []
     for name, simplify in (setup.options.toggles or {}).items():
@@ -97,41 +94,6 @@ def _toggled(setup: "Setup", failure: Failure) -> list[Finding]:
         if all(leaf.ok for leaf in leaves):
             findings.append(Finding("note", "toggle", f"the error vanishes with {name}"))
     return findings
-
-
-def case_of(failure: Failure) -> dict[str, np.ndarray]:
-    """The draw as flat arrays: `args/...` by position in the tree, and `dy/...`."""
-    leaves = [a for a in jax.tree.leaves(failure.draw.args) if _is_numeric(a)]
-    found = {f"args/{i}": np.asarray(a) for i, a in enumerate(leaves)}
-    found |= {f"dy/{i}": np.asarray(a) for i, a in enumerate(failure.draw.dy)}
-    return found | {"seed": np.array(failure.draw.seed), "dtype": np.array(failure.dtype)}
-
-
-def draw_of(case: Mapping[str, Any], args: tuple[Any, ...], held: str) -> Draw:
-    """The draw that `case_of` wrote down, in the structure of args. Raises ValueError for a case of
-    other arguments."""
-    leaves, structure = jax.tree.flatten(args)
-    places = [k for k, leaf in enumerate(leaves) if _is_numeric(leaf)]
-    saved = [case[name] for name in (f"args/{i}" for i in range(len(case))) if name in case]
-    shapes, expected = [np.shape(a) for a in saved], [np.shape(leaves[k]) for k in places]
-    if shapes != expected:
-        raise ValueError(f"inputs: expected a case with arguments of {expected}, got {shapes}")
-    for k, a in zip(places, saved, strict=True):
-        leaves[k] = _as_given(leaves[k], a)
-    dy = [case[name] for name in (f"dy/{i}" for i in range(len(case))) if name in case]
-    return Draw(int(case["seed"]), held, jax.tree.unflatten(structure, leaves), dy)
-
-
-def _as_given(leaf: Any, saved: Any) -> Any:
-    """Floats are numpy's in every draw; what has no derivative is of the type that it was."""
-    if isinstance(leaf, int):
-        return type(leaf)(saved)
-    is_jax = isinstance(leaf, jax.Array) and not is_inexact(leaf)
-    return jnp.asarray(saved) if is_jax else saved
-
-
-def _is_numeric(leaf: Any) -> bool:
-    return any(jnp.issubdtype(dtype_of(leaf), kind) for kind in (np.number, np.bool_))
 
 
 def _numbers(a: Any) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""The right gradient, and how far off rounding may take it."""

@@ -1,0 +1,1 @@
+"""One check, from the problem to the report."""

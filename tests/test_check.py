@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxnn import check
 from jaxnn.check import (
     GradientError,
     assert_vjp,
@@ -280,3 +281,14 @@ def test_a_report_is_plain_data_and_can_be_saved(tmp_path):
     assert len(found["leaves"]) == 3 * len(report.dtypes) * len(report.seeds)
     with np.load(case) as arrays:
         assert arrays["args/1"].shape == (5, 3)
+
+
+def test_help_says_what_every_public_name_does():
+    for name in check.__all__:
+        value = getattr(check, name)
+        assert value.__name__ == name
+        assert len(value.__doc__) > 60, name
+        assert not value.__doc__.startswith(f"{name}("), name  # what a tuple says of itself
+        assert ("Raises GradientError" in value.__doc__) == name.startswith("assert_")
+        if name.startswith(("assert_", "check_")):
+            assert "options: those of `jaxnn.check.options.Options`" in value.__doc__

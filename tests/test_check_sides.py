@@ -30,7 +30,7 @@ def backward(args, dy):
     return da, 3 * db, 2 * w * dy
 
 
-def check(backward, forward=forward, args=(A, B, W), seeds=1, **options):
+def check(backward, forward=forward, args=(A, B, W), seeds=(0,), **options):
     return check_vjp(
         forward, backward, args, seeds=seeds, inputs=lambda seed: args, perturb=0, **options
     )

@@ -14,13 +14,14 @@ from jaxnn.check.options import read_options
 from jaxnn.check.problem import Problem, argument_names, title_of
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
+from jaxnn.core.types import Params, Tree
 
 
 def check_grad(
     loss: Callable[..., Any],
     manual: Callable[..., Any],
-    params: Any,
-    *batch: Any,
+    params: Params,
+    *batch: Tree,
     reference: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Report:
@@ -28,6 +29,8 @@ def check_grad(
 
     params and batch are pytrees; only params are differentiated by, and perturbed. `reference`
     computes the same number in plain JAX or numpy, where loss itself is not plain.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     names = argument_names(loss, 1 + len(batch))
     problem = Problem(
@@ -46,7 +49,7 @@ def check_grad(
 def check_vjp(
     forward: Callable[..., Any],
     backward: Callable[..., Any],
-    args: tuple[Any, ...],
+    args: tuple[Tree, ...],
     *,
     reference: Callable[..., Any] | None = None,
     residuals: bool = False,
@@ -57,6 +60,8 @@ def check_vjp(
     backward returns a tuple with a gradient for every argument, None or float0 for one of
     integers. With `residuals` the two are written as `jax.custom_vjp` wants them:
     forward(*args) -> (y, residuals) and backward(residuals, dy).
+
+    options: those of `jaxnn.check.options.Options`.
     """
     if residuals:
         run = lambda *args: forward(*args)[0]  # noqa: E731 - named for the reader
@@ -76,20 +81,26 @@ def check_vjp(
 
 
 def check_custom_vjp(
-    f: Any, args: tuple[Any, ...], *, reference: Callable[..., Any] | None = None, **options: Any
+    f: Callable[..., Any],
+    args: tuple[Tree, ...],
+    *,
+    reference: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> Report:
     """Checks the rules of a `jax.custom_vjp`, through `jax.vjp`, against its own primal function.
 
     Raises TypeError for an f without rules. Non-differentiable arguments are bound beforehand:
     `functools.partial` or a lambda around f does.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     plain = reference or getattr(f, "fun", None) or f
     args = tuple(args)
 
-    def forward(*args: Any) -> Any:
+    def forward(*args: Tree) -> Any:
         return jax.vjp(f, *args)[0]
 
-    def backward(args: tuple[Any, ...], dy: Any) -> tuple[Any, ...]:
+    def backward(args: tuple[Tree, ...], dy: Tree) -> tuple[Any, ...]:
         return jax.vjp(f, *args)[1](dy)
 
     problem = Problem(
@@ -105,12 +116,14 @@ def check_custom_vjp(
 
 
 def check_adjoint(
-    J: Callable[..., Any], JT: Callable[..., Any], x_like: Any, y_like: Any, **options: Any
+    J: Callable[..., Any], JT: Callable[..., Any], x_like: Tree, y_like: Tree, **options: Any
 ) -> Report:
     """Checks that JT is the adjoint of the linear map J: <y, J x> = <JT y, x>.
 
     No reference is needed, only J itself, which is checked to be linear on the way. x_like and
     y_like are trees of floating arrays or shapes of them.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     x, y = (jax.tree.map(lambda a: jnp.ones(a.shape, a.dtype), like) for like in (x_like, y_like))
     made = jax.tree.map(lambda a: (jnp.shape(a), jnp.result_type(a)), J(x))
@@ -133,8 +146,8 @@ def check_adjoint(
 def check_second_order(
     loss: Callable[..., Any],
     manual: Callable[..., Any],
-    params: Any,
-    *batch: Any,
+    params: Params,
+    *batch: Tree,
     reference: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Report:
@@ -143,11 +156,13 @@ def check_second_order(
     The reference is the Hessian of the loss, which is symmetric, so that the derivative of the
     gradient along v must equal its transpose applied to v. A `stop_gradient` within manual, which
     leaves the gradient right, is seen here.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     plain = reference or loss
     names = argument_names(loss, 1 + len(batch))
 
-    def backward(args: tuple[Any, ...], v: Any) -> tuple[Any, ...]:
+    def backward(args: tuple[Tree, ...], v: Tree) -> tuple[Any, ...]:
         params, *batch = args
         return (jax.jvp(lambda p: manual(p, *batch), (params,), (v,))[1],)
 

@@ -12,18 +12,23 @@ from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
 from jaxnn.check.walk import at_fault, layer_problem, loss_at_fault, with_names
 from jaxnn.core.layer import Layer, inner_layers, shape_like
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import objective, prepare, sweep
 from jaxnn.sweep.records import Batch, Objective
 
 
-def check_layer(layer: Layer, params: Any, x: Any, *, key: Any = None, **options: Any) -> Report:
+def check_layer(
+    layer: Layer, params: Params, x: Tree, *, key: Key = None, **options: Any
+) -> Report:
     """Checks dx and dparams of a layer, or of a network, against its own forward pass.
 
     params of None are drawn; so is a key for a layer that wants one. If something is wrong, every
     layer is checked by itself with the input that reached it, from the last to the first, and
     the report's place and cause are those of the first one that is at fault.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     key = any_key() if key is None else key
     params = drawn(layer, x) if params is None else params
@@ -37,27 +42,29 @@ def check_layer(layer: Layer, params: Any, x: Any, *, key: Any = None, **options
 def check_backprop(
     net: Layer,
     loss: Loss,
-    params: Any,
-    x: Any,
-    y: Any,
+    params: Params,
+    x: Tree,
+    y: Tree,
     *,
-    key: Any = None,
-    weights: Any = None,
+    key: Key = None,
+    weights: ArrayLike = None,
     **options: Any,
 ) -> Report:
     """Checks the value and the gradients of `backprop` against `jax.grad` of the value.
 
     params of None are drawn. A fault is searched for in the loss and in each layer.
+
+    options: those of `jaxnn.check.options.Options`.
     """
     key = any_key() if key is None else key
     params = drawn(net, x) if params is None else params
     x, y, weights, _ = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
     args = (params, x, y) if weights is None else (params, x, y, weights)
 
-    def value(params: Any, x: Any, y: Any, weights: Any = None) -> Any:
+    def value(params: Params, x: Tree, y: Tree, weights: ArrayLike = None) -> Any:
         return objective(loss, net.forward(params, x, key)[0], y, weights)[0]
 
-    def manual(args: Any, dy: Any) -> tuple[Any, ...]:
+    def manual(args: tuple[Tree, ...], dy: Tree) -> tuple[Any, ...]:
         params, x, y = args[:3]
         weights = args[3] if len(args) > 3 else None
         return (sweep(Objective(net, loss), params, Batch(x, y, weights, key), gradient)[1],)
@@ -83,7 +90,7 @@ def any_key() -> Any:
     return jax.random.key(0, impl="rbg")
 
 
-def drawn(layer: Layer, x: Any) -> Any:
+def drawn(layer: Layer, x: Tree) -> Any:
     """Normal parameters for inputs like x: no scale is 1 and no bias 0, nothing is compiled."""
     shapes = jax.eval_shape(layer.init, jax.random.key(0), shape_like(x))
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.check.numeric.arrays import FLOAT0, is_inexact, named
+from jaxnn.core.types import ArrayLike, Path, Tree
 
 
 class Problem(NamedTuple):
@@ -35,15 +36,15 @@ class Problem(NamedTuple):
     linear: bool = False
     call: str = ""
 
-    def variables(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def variables(self, args: tuple[Tree, ...]) -> tuple[Any, ...]:
         """The arguments that the backward pass differentiates by."""
         return tuple(args[i] for i in self.wrt)
 
-    def path(self, keys: Any) -> str:
+    def path(self, keys: Path) -> str:
         """The name of a place in the tuple of gradients."""
         return self.names[self.wrt[keys[0].idx]] + keystr(keys[1:]) if keys else ""
 
-    def paths(self, args: tuple[Any, ...]) -> list[str]:
+    def paths(self, args: tuple[Tree, ...]) -> list[str]:
         """The path of every leaf that has a gradient, in the order of the tree."""
         leaves: dict[str, Any] = {}
         for i in self.wrt:
@@ -51,7 +52,7 @@ class Problem(NamedTuple):
         return [path for path, leaf in leaves.items() if is_inexact(leaf)]
 
 
-def argument_names(f: Any, count: int) -> tuple[str, ...]:
+def argument_names(f: Callable[..., Any], count: int) -> tuple[str, ...]:
     """The names of the first arguments of f, or `[0]`, `[1]`, ... where they have none."""
     try:
         found = [
@@ -64,7 +65,7 @@ def argument_names(f: Any, count: int) -> tuple[str, ...]:
     return tuple(found[:count]) if len(found) >= count else tuple(f"[{i}]" for i in range(count))
 
 
-def title_of(f: Any) -> str:
+def title_of(f: Callable[..., Any]) -> str:
     """The name a report gives a function."""
     while not hasattr(f, "__name__"):
         inner = getattr(f, "func", None) or getattr(f, "fun", None)
@@ -74,7 +75,7 @@ def title_of(f: Any) -> str:
     return f.__name__
 
 
-def full_cotangent(y: Any, dy: list[Any]) -> Any:
+def full_cotangent(y: Tree, dy: list[ArrayLike]) -> Any:
     """A cotangent of the structure of y: `dy` at its inexact leaves, float0 at those of integers,
     which is JAX's own convention."""
     given = iter(dy)
@@ -83,12 +84,12 @@ def full_cotangent(y: Any, dy: list[Any]) -> Any:
     )
 
 
-def inexact_leaves(tree: Any) -> list[Any]:
+def inexact_leaves(tree: Tree) -> list[Any]:
     """The leaves that have a derivative."""
     return [leaf for leaf in jax.tree.leaves(tree) if is_inexact(leaf)]
 
 
-def aligned(gradients: Any, variables: Any) -> tuple[list[Any], list[tuple[Any, str]]]:
+def aligned(gradients: Tree, variables: Tree) -> tuple[list[Any], list[tuple[Any, str]]]:
     """The gradient for every leaf of `variables`, None where there is none, and what is wrong with
     the structure, by key path. None stands for zero, and for a whole subtree of zeros."""
     theirs = dict(tree_flatten_with_path(gradients, is_leaf=lambda g: g is None)[0])

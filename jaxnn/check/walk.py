@@ -15,6 +15,7 @@ from jaxnn.check.report.record import Finding
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
 from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.repeat import Repeat
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
@@ -25,9 +26,9 @@ class Visit(NamedTuple):
 
     path: str
     layer: Layer
-    params: Any
-    x: Any
-    key: Any
+    params: Params
+    x: Tree
+    key: Key
 
 
 class Watched(Layer):
@@ -38,7 +39,7 @@ class Watched(Layer):
     watched: Layer
     log: list[Visit]
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Any, Any]:
         """The layer's own, written down when it is done: inner layers before outer ones."""
         found = self.watched.forward(params, x, key)
         self.log.append(Visit(self.path, self.layer, params, x, key))
@@ -51,13 +52,13 @@ class FirstOf(Layer):
     repeat: Repeat
     first: Layer
 
-    def forward(self, params: Any, x: Any, key: Any = None) -> tuple[Any, Any]:
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Any, Any]:
         """Those of the repeat, with the first layer called besides."""
         self.first.forward(*self.repeat.first(params, x, key))
         return self.repeat.forward(params, x, key)
 
 
-def visits(net: Layer, params: Any, x: Any, key: Any) -> tuple[list[Visit], Any]:
+def visits(net: Layer, params: Params, x: Tree, key: Key) -> tuple[list[Visit], Any]:
     """The calls of innermost layers from the last to the first, then those of the combinators from
     the inside out; and the output."""
     log: list[Visit] = []
@@ -80,13 +81,13 @@ def watch(layer: Layer, log: list[Visit], path: str = "") -> Layer:
     return Watched(path, layer, layer.replace(**changes) if changes else layer, log)
 
 
-def layer_problem(layer: Layer, key: Any) -> Problem:
+def layer_problem(layer: Layer, key: Key) -> Problem:
     """A layer as a map of its parameters and its input."""
 
-    def forward(params: Any, x: Any) -> Any:
+    def forward(params: Params, x: Tree) -> Any:
         return layer.forward(params, x, key)[0]
 
-    def backward(args: Any, dy: Any) -> tuple[Any, Any]:
+    def backward(args: tuple[Tree, ...], dy: Tree) -> tuple[Any, Any]:
         params, x = args
         _, residuals = layer.forward(params, x, key)
         dx, dparams = layer.backward(params, residuals, dy, lambda factor: gradient(factor, 1.0))
@@ -115,7 +116,7 @@ def loss_problem(loss: Loss) -> Problem:
     )
 
 
-def with_names(options: Options, layer: Layer, key: Any) -> Options:
+def with_names(options: Options, layer: Layer, key: Key) -> Options:
     """The options with what the diagnosis may look for in this layer: its numbers, and what it
     keeps for backward."""
     numbers: dict[str, float] = {}
@@ -124,7 +125,7 @@ def with_names(options: Options, layer: Layer, key: Any) -> Options:
         if isinstance(value, float) and value:
             numbers |= {field.name: value, f"1 - {field.name}": 1 - value}
 
-    def known(params: Any, x: Any) -> dict[str, Any]:
+    def known(params: Params, x: Tree) -> dict[str, Any]:
         return named(layer.forward(params, x, key)[1], "residuals")
 
     return options._replace(
@@ -132,7 +133,9 @@ def with_names(options: Options, layer: Layer, key: Any) -> Options:
     )
 
 
-def at_fault(report: Report, net: Layer, params: Any, x: Any, key: Any, options: Options) -> Report:
+def at_fault(
+    report: Report, net: Layer, params: Params, x: Tree, key: Key, options: Options
+) -> Report:
     """The report of a wrong network with the place and the cause of the first layer that is wrong
     by itself."""
     found, _ = visits(net, params, x, key)
@@ -155,7 +158,7 @@ def at_fault(report: Report, net: Layer, params: Any, x: Any, key: Any, options:
 
 
 def loss_at_fault(
-    report: Report, net: Layer, loss: Loss, args: tuple[Any, ...], key: Any, options: Options
+    report: Report, net: Layer, loss: Loss, args: tuple[Tree, ...], key: Key, options: Options
 ) -> Report:
     """The same for a whole backpropagation: the loss comes before the layers."""
     params, x, y = args[:3]

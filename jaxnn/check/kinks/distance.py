@@ -32,6 +32,7 @@ from jaxnn.check.numeric.programs import (
     trace,
     version,
 )
+from jaxnn.core.types import ArrayLike, Tree
 
 TWO_SIDED = {"max", "min", "gt", "lt", "ge", "le", "abs", "sign", "clamp"}
 INF = float("inf")
@@ -71,14 +72,15 @@ class Site(NamedTuple):
 
 
 class Kinks(NamedTuple):
-    """distance: the smallest of all sites (inf without any), and where that is."""
+    """How far a run was from a kink: the smallest distance of all sites (inf without any), where
+    that is, and all of them."""
 
     distance: float
     where: str
     sites: tuple[Site, ...]
 
 
-def kink_distance(f: Callable[..., Any], *args: Any) -> Kinks:
+def kink_distance(f: Callable[..., Any], *args: Tree) -> Kinks:
     """How far f(*args) is from a kink, relative to the operands that are compared.
 
     A gap counts in units of the root mean square of its operands, for rounding moves an operand
@@ -127,7 +129,7 @@ class _Watch(Walk):
         self.equations: dict[Path, Equation] = {}
         self.sites: dict[tuple[Path, int], Site] = {}
 
-    def look(self, args: tuple) -> Kinks:
+    def look(self, args: tuple[Tree, ...]) -> Kinks:
         """The kinks of one run."""
         self.sites = {}
         self.run(self.program, [jnp.asarray(leaf) for leaf in jax.tree.leaves(args)])
@@ -137,16 +139,16 @@ class _Watch(Walk):
             return Kinks(INF, "", ())
         return Kinks(nearest.distance, f"{nearest.primitive} at {nearest.place}", sites)
 
-    def step(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def step(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         """Walks on, with the equation noted for the place of what it holds."""
         self.equations[path] = eqn
         return super().step(eqn, values, path)
 
-    def enters(self, eqn: Equation, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[ArrayLike]) -> bool:
         """A loop without kinks runs as a whole."""
         return has_kinks(eqn)
 
-    def apply(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def apply(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         """What JAX computes, after a look at the operands."""
         moving = self.moving.get(path, [])
         if any(moving):
@@ -160,7 +162,7 @@ class _Watch(Walk):
                     self._add(path, 0, np.zeros(0), 0.0)
         return super().apply(eqn, values, path)
 
-    def _measure(self, path: Path, values: list[Any], moving: list[bool], f: Offsets) -> None:
+    def _measure(self, path: Path, values: list[ArrayLike], moving: list[bool], f: Offsets) -> None:
         eqn = self.equations[path]
         operands, params = [_as_float(v) for v in values], parameters(eqn)
         if eqn.primitive.name == "sort":  # by its keys, of which those that stay put do not count
@@ -200,7 +202,7 @@ def _with_itself(eqn: Equation) -> bool:
     return len(eqn.invars) == 2 and eqn.invars[0] is eqn.invars[1]
 
 
-def _as_float(value: Any) -> np.ndarray:
+def _as_float(value: ArrayLike) -> np.ndarray:
     value = np.asarray(value)
     return np.abs(value) if np.iscomplexobj(value) else value.astype(np.float64)
 

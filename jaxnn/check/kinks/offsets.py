@@ -5,12 +5,13 @@ and positive on the other, in the units of the operand; 0 is a tie.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-Offsets = Callable[[dict[str, Any], Sequence[np.ndarray]], list[np.ndarray]]
+from jaxnn.check.numeric.programs import Parameters
+
+Offsets = Callable[[Parameters, Sequence[np.ndarray]], list[np.ndarray]]
 
 UNMEASURED = {  # kinks or jumps are possible, at no known distance: taken to be 0
     *("scatter-max", "scatter-min", "reduce", "reduce_window", "select_and_gather_add"),
@@ -21,36 +22,36 @@ FLAT = {"sign", "floor", "ceil", "round", "nextafter"}  # derivative 0 on either
 SMOOTH = {"logaddexp", "logaddexp2"}  # functions without a kink, computed by max and abs
 
 
-def _between(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _between(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     a, b = operands
     return [a - b]
 
 
-def _at_zero(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _at_zero(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [operands[0]]
 
 
-def _clamp(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _clamp(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     low, x, high = operands
     return [x - low, x - high]
 
 
-def _whole(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _whole(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     (x,) = operands
     return [x - np.round(x)]
 
 
-def _half(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _half(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     x = operands[0] - 0.5
     return [x - np.round(x)]
 
 
-def _convert(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _convert(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     integer = np.issubdtype(params["new_dtype"], np.integer)
     return _whole(params, operands) if integer else []
 
 
-def _remainder(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _remainder(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     x, y = operands  # jumps where x / y is a whole number other than 0
     turns = np.round(x / y)
     return [x - y * np.where(turns == 0, np.copysign(1, x / y), turns)]
@@ -67,7 +68,7 @@ def _rivals(x: np.ndarray) -> list[np.ndarray]:
 
 
 def _largest(sign: float) -> Offsets:
-    def offsets(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def offsets(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
         x, axes = sign * operands[0], params["axes"]
         x = np.moveaxis(x, axes, range(-len(axes), 0))
         return _rivals(x.reshape(*x.shape[: x.ndim - len(axes)], -1)) if x.size else []
@@ -81,18 +82,18 @@ def _neighbours(x: np.ndarray) -> list[np.ndarray]:
     return [np.concatenate([gaps, -gaps], axis=-1)] if gaps.size else []
 
 
-def _sort(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _sort(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     lanes = [np.sort(np.moveaxis(key, params["dimension"], -1), axis=-1) for key in operands]
     return [gaps for lane in lanes for gaps in _neighbours(lane)]
 
 
-def _top(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _top(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
     lane = np.sort(np.moveaxis(operands[0], params.get("axis", -1), -1), axis=-1)
     return _neighbours(lane[..., -params["k"] - 1 :])
 
 
 def _record(sign: float) -> Offsets:
-    def offsets(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def offsets(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
         x = np.moveaxis(sign * operands[0], params["axis"], -1)
         x = x[..., ::-1] if params["reverse"] else x
         return [x[..., 1:] - np.maximum.accumulate(x, axis=-1)[..., :-1]]
@@ -101,7 +102,7 @@ def _record(sign: float) -> Offsets:
 
 
 def _window(sign: float) -> Offsets:
-    def offsets(params: dict[str, Any], operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def offsets(params: Parameters, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
         x = sign * operands[0]
         spread = [(n - 1) * d + 1 for n, d in zip(x.shape, params["base_dilation"], strict=True)]
         holes = np.full(spread, -np.inf)

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxnn.check.numeric.complex_rules import NotAnalytic, refusal
+from jaxnn.core.types import ArrayLike, Dtype, Tree
 
 _UFUNCS = """
     add subtract multiply divide negative reciprocal square sqrt power matmul
@@ -58,7 +59,7 @@ class Recorder(np.ndarray):
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
-    def astype(self, dtype: Any, *args: Any, **keywords: Any) -> Any:
+    def astype(self, dtype: Dtype, *args: Any, **keywords: Any) -> Any:
         """The array itself for a floating dtype; other dtypes would forget the step."""
         if np.issubdtype(np.dtype(dtype), np.inexact):
             return self.copy()
@@ -76,7 +77,7 @@ for _name in _ATTRIBUTES.split():
     setattr(Recorder, _name, _refused(_name))
 
 
-def call(f: Callable[..., Any], args: tuple) -> Any:
+def call(f: Callable[..., Any], args: tuple[Tree, ...]) -> Any:
     """f(*args) as plain arrays, for complex arrays among args. Raises NotAnalytic."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
@@ -92,19 +93,19 @@ def call(f: Callable[..., Any], args: tuple) -> Any:
     return _bare(y)
 
 
-def _recorded(tree: Any) -> Any:
-    def one(leaf: Any) -> Any:
+def _recorded(tree: Tree) -> Any:
+    def one(leaf: ArrayLike) -> Any:
         return np.asarray(leaf).view(Recorder) if np.iscomplexobj(leaf) else leaf
 
     return jax.tree.map(one, tree)
 
 
-def _bare(tree: Any) -> Any:
-    def one(leaf: Any) -> Any:
+def _bare(tree: Tree) -> Any:
+    def one(leaf: ArrayLike) -> Any:
         return leaf.view(np.ndarray) if isinstance(leaf, Recorder) else leaf
 
     return jax.tree.map(one, tree)
 
 
-def _whole(exponent: Any) -> bool:
+def _whole(exponent: ArrayLike) -> bool:
     return not np.iscomplexobj(exponent) and bool(np.all(np.equal(np.mod(exponent, 1), 0)))

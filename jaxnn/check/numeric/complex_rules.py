@@ -21,6 +21,7 @@ from jax import lax
 
 from jaxnn.check.numeric.jaxpr_walk import Path, Walk
 from jaxnn.check.numeric.programs import Equation, NotKnown, bind, parameters
+from jaxnn.core.types import ArrayLike
 
 
 class NotAnalytic(ValueError):
@@ -38,11 +39,11 @@ def refusal(operation: str) -> NotAnalytic:
 class ComplexWalk(Walk):
     """Runs a program of real numbers at complex ones. Raises NotAnalytic."""
 
-    def enters(self, eqn: Equation, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[ArrayLike]) -> bool:
         """A loop over real values runs as a whole."""
         return any(map(np.iscomplexobj, values))
 
-    def apply(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def apply(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         """The outputs of a primitive: by its rule where a complex number goes in."""
         if not self.enters(eqn, values):
             return bind(eqn, values)
@@ -54,28 +55,28 @@ class ComplexWalk(Walk):
             raise refusal(f"{eqn.primitive.name} with {error}") from error
 
 
-def _real(x: Any) -> Any:
+def _real(x: ArrayLike) -> Any:
     return jnp.real(x) if np.iscomplexobj(x) else x
 
 
-def _imag(x: Any) -> Any:
+def _imag(x: ArrayLike) -> Any:
     """0 for a real number; an integer, as of an index, stays what it is."""
     if np.iscomplexobj(x):
         return jnp.imag(x)
     return jnp.zeros_like(x) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else x
 
 
-def _complex(x: Any) -> Any:
+def _complex(x: ArrayLike) -> Any:
     return x if np.iscomplexobj(x) else lax.complex(jnp.asarray(x), jnp.zeros_like(x))
 
 
-def _linear(eqn: Equation, *values: Any) -> list[Any]:
+def _linear(eqn: Equation, *values: ArrayLike) -> list[Any]:
     real, imag = bind(eqn, list(map(_real, values))), bind(eqn, list(map(_imag, values)))
     return list(map(lax.complex, real, imag))
 
 
-def _bilinear(eqn: Equation, a: Any, b: Any) -> list[Any]:
-    def product(x: Any, y: Any) -> Any:
+def _bilinear(eqn: Equation, a: ArrayLike, b: ArrayLike) -> list[Any]:
+    def product(x: ArrayLike, y: ArrayLike) -> Any:
         return bind(eqn, [x, y])[0]
 
     imag = []
@@ -86,11 +87,11 @@ def _bilinear(eqn: Equation, a: Any, b: Any) -> list[Any]:
     return [lax.complex(product(_real(a), _real(b)), sum(imag[1:], imag[0]))]
 
 
-def _analytic(eqn: Equation, *values: Any) -> list[Any]:
+def _analytic(eqn: Equation, *values: ArrayLike) -> list[Any]:
     return bind(eqn, list(map(_complex, values)))
 
 
-def _power(eqn: Equation, base: Any, exponent: Any) -> list[Any]:
+def _power(eqn: Equation, base: ArrayLike, exponent: ArrayLike) -> list[Any]:
     if not np.all(np.asarray(_real(base)) > 0):
         raise refusal("pow of a base <= 0 (x**n is fine for a whole number n in Python)")
     if jnp.issubdtype(jnp.result_type(exponent), jnp.integer):
@@ -98,27 +99,27 @@ def _power(eqn: Equation, base: Any, exponent: Any) -> list[Any]:
     return _analytic(eqn, base, exponent)
 
 
-def _by_real_part(eqn: Equation, *values: Any) -> list[Any]:
+def _by_real_part(eqn: Equation, *values: ArrayLike) -> list[Any]:
     return bind(eqn, list(map(_real, values)))
 
 
-def _larger(eqn: Equation, a: Any, b: Any) -> list[Any]:
+def _larger(eqn: Equation, a: ArrayLike, b: ArrayLike) -> list[Any]:
     return [jnp.where(_real(a) >= _real(b), _complex(a), _complex(b))]
 
 
-def _smaller(eqn: Equation, a: Any, b: Any) -> list[Any]:
+def _smaller(eqn: Equation, a: ArrayLike, b: ArrayLike) -> list[Any]:
     return [jnp.where(_real(a) <= _real(b), _complex(a), _complex(b))]
 
 
-def _clamp(eqn: Equation, low: Any, x: Any, high: Any) -> list[Any]:
+def _clamp(eqn: Equation, low: ArrayLike, x: ArrayLike, high: ArrayLike) -> list[Any]:
     return _smaller(eqn, _larger(eqn, x, low)[0], high)
 
 
-def _magnitude(eqn: Equation, x: Any) -> list[Any]:
+def _magnitude(eqn: Equation, x: ArrayLike) -> list[Any]:
     return [jnp.where(jnp.real(x) < 0, -x, x)]
 
 
-def _convert(eqn: Equation, x: Any) -> list[Any]:
+def _convert(eqn: Equation, x: ArrayLike) -> list[Any]:
     dtype = jnp.dtype(parameters(eqn)["new_dtype"])
     if dtype.kind in "iub":
         return _by_real_part(eqn, x)
@@ -128,7 +129,7 @@ def _convert(eqn: Equation, x: Any) -> list[Any]:
 
 
 def _extreme(pick: Callable[..., Any]) -> Callable[..., list[Any]]:
-    def rule(eqn: Equation, x: Any) -> list[Any]:
+    def rule(eqn: Equation, x: ArrayLike) -> list[Any]:
         axes = parameters(eqn)["axes"]
         x = jnp.moveaxis(x, axes, range(-len(axes), 0))
         x = x.reshape(*x.shape[: x.ndim - len(axes)], -1)
@@ -138,7 +139,7 @@ def _extreme(pick: Callable[..., Any]) -> Callable[..., list[Any]]:
     return rule
 
 
-def _sort(eqn: Equation, *values: Any) -> list[Any]:
+def _sort(eqn: Equation, *values: ArrayLike) -> list[Any]:
     if parameters(eqn)["num_keys"] > 1:
         raise refusal("sort by several keys")
     axis = parameters(eqn)["dimension"]
@@ -146,7 +147,7 @@ def _sort(eqn: Equation, *values: Any) -> list[Any]:
     return [jnp.take_along_axis(jnp.asarray(x), order, axis=axis) for x in values]
 
 
-def _same(eqn: Equation, x: Any) -> list[Any]:
+def _same(eqn: Equation, x: ArrayLike) -> list[Any]:
     return [x]
 
 

@@ -25,12 +25,15 @@ from jaxnn.check.numeric.differences import Estimate, numerical_jvp
 from jaxnn.check.numeric.ladder import UNIT
 from jaxnn.check.numeric.line import Line, is_none
 from jaxnn.check.numeric.programs import as_function, trace
+from jaxnn.core.types import Tree
 
 H = 1e-30
 CLOSE = 1e-6  # relative, beside ten times the error that the differences report
 
 
-def complex_step_jvp(f: Callable[..., Any], args: tuple, tangents: tuple) -> Estimate:
+def complex_step_jvp(
+    f: Callable[..., Any], args: tuple[Tree, ...], tangents: tuple[Tree, ...]
+) -> Estimate:
     """f'(args) tangents by the complex step. f, args, tangents, value, error: as `numerical_jvp`.
 
     The error is that of rounding: how far the value moves when every argument is moved by a unit
@@ -66,7 +69,7 @@ def _continuation(line: Line) -> tuple[Callable[..., Any], Callable[[tuple], tup
         program, structure = trace(line.f, line.point(0.0))
     except Exception:  # in whatever way a numpy function stumbles over a tracer
 
-        def called(args: tuple) -> tuple[list[Any], Any]:
+        def called(args: tuple[Tree, ...]) -> tuple[list[Any], Any]:
             leaves, structure = jax.tree.flatten(complex_numpy.call(line.f, args))
             return list(map(np.asarray, leaves)), structure
 
@@ -74,10 +77,10 @@ def _continuation(line: Line) -> tuple[Callable[..., Any], Callable[[tuple], tup
 
     compiled = jax.jit(as_function(program))
 
-    def real(*args: Any) -> Any:
+    def real(*args: Tree) -> Any:
         return structure.unflatten(compiled(*jax.tree.leaves(args)))
 
-    def walked(args: tuple) -> tuple[list[Any], Any]:
+    def walked(args: tuple[Tree, ...]) -> tuple[list[Any], Any]:
         with np.errstate(all="ignore"):
             leaves = ComplexWalk().run(program, jax.tree.leaves(args))
         return list(map(np.asarray, leaves)), structure

@@ -23,6 +23,7 @@ import numpy as np
 from jaxnn.check.numeric.arrays import is_inexact, norm
 from jaxnn.check.numeric.ladder import UNIT, extrapolate
 from jaxnn.check.numeric.line import Line, matched
+from jaxnn.core.types import Tree
 
 
 class Estimate(NamedTuple):
@@ -31,11 +32,13 @@ class Estimate(NamedTuple):
     It is an estimate too: of smooth functions 1 in 100 is off by more, none seen by ten times it.
     """
 
-    value: Any
-    error: Any
+    value: Tree
+    error: Tree
 
 
-def numerical_jvp(f: Callable[..., Any], args: tuple, tangents: tuple) -> Estimate:
+def numerical_jvp(
+    f: Callable[..., Any], args: tuple[Tree, ...], tangents: tuple[Tree, ...]
+) -> Estimate:
     """f'(args) tangents by extrapolated central differences.
 
     tangents: a tree like args, None or zeros where nothing moves, so at every integer leaf. The
@@ -61,7 +64,7 @@ def numerical_jvp(f: Callable[..., Any], args: tuple, tangents: tuple) -> Estima
 
 
 def numerical_directional(
-    f: Callable[..., Any], args: tuple, tangents: tuple, cotangent: Any
+    f: Callable[..., Any], args: tuple[Tree, ...], tangents: tuple[Tree, ...], cotangent: Tree
 ) -> Estimate:
     """<cotangent, f'(args) tangents>, a number, by extrapolated central differences.
 
@@ -84,7 +87,7 @@ def numerical_directional(
 
 
 def numerical_vjp(
-    f: Callable[..., Any], args: tuple, cotangent: Any, limit: int = 10_000
+    f: Callable[..., Any], args: tuple[Tree, ...], cotangent: Tree, limit: int = 10_000
 ) -> Estimate:
     """f'(args)^T cotangent, entry by entry: 19 forward passes for every entry of args.
 
@@ -116,7 +119,9 @@ def numerical_vjp(
     return Estimate(structure.unflatten(values), structure.unflatten(errors))
 
 
-def taylor_order(f: Callable[..., Any], gradient: Any, args: tuple, direction: tuple) -> Estimate:
+def taylor_order(
+    f: Callable[..., Any], gradient: Tree, args: tuple[Tree, ...], direction: tuple[Tree, ...]
+) -> Estimate:
     """The order p in |f(x + t v) - f(x) - t <gradient, v>| ~ t^p: 2 for a right gradient.
 
     f: a scalar function; gradient, direction: trees like args. A wrong gradient has order 1: judge

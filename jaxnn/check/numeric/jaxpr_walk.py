@@ -28,6 +28,7 @@ from jaxnn.check.numeric.programs import (
     bind,
     held,
 )
+from jaxnn.core.types import ArrayLike, Dtype
 
 Path = tuple[int, ...]
 
@@ -35,15 +36,15 @@ Path = tuple[int, ...]
 class Walk:
     """An interpreter of traced programs."""
 
-    def apply(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def apply(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         """The outputs of one equation."""
         return bind(eqn, values)
 
-    def enters(self, eqn: Equation, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[ArrayLike]) -> bool:
         """Whether a conditional or a loop is walked into, rather than applied as a whole."""
         return True
 
-    def run(self, program: Program, values: Sequence[Any], path: Path = ()) -> list[Any]:
+    def run(self, program: Program, values: Sequence[ArrayLike], path: Path = ()) -> list[Any]:
         """The outputs of a program."""
         jaxpr = program.jaxpr
         known: dict[Any, Any] = dict(zip(jaxpr.constvars, program.consts, strict=True))
@@ -57,7 +58,7 @@ class Walk:
             known |= dict(zip(eqn.outvars, outputs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
-    def step(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def step(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         """The outputs of one equation, walked into where it holds a program."""
         inside = held(eqn)
         if isinstance(inside, Call):
@@ -72,11 +73,11 @@ class Walk:
             case While():
                 return self._while(inside, values, path)
 
-    def _cond(self, cond: Cond, values: list[Any], path: Path) -> list[Any]:
+    def _cond(self, cond: Cond, values: list[ArrayLike], path: Path) -> list[Any]:
         taken = min(max(int(values[0]), 0), len(cond.branches) - 1)  # as JAX does out of range
         return self.run(cond.branches[taken], values[1:], (*path, taken))
 
-    def _scan(self, scan: Scan, values: list[Any], path: Path) -> list[Any]:
+    def _scan(self, scan: Scan, values: list[ArrayLike], path: Path) -> list[Any]:
         n_consts, n_carry = scan.n_consts, scan.n_carry
         consts, carry = values[:n_consts], values[n_consts : n_consts + n_carry]
         xs = [_indexable(x) for x in values[n_consts + n_carry :]]
@@ -90,7 +91,7 @@ class Walk:
         ys = [y[:: -1 if scan.reverse else 1] for y in ys]
         return [*carry, *map(_stack, ys, avals)]
 
-    def _while(self, loop: While, values: list[Any], path: Path) -> list[Any]:
+    def _while(self, loop: While, values: list[ArrayLike], path: Path) -> list[Any]:
         test, rest = values[: loop.n_test], values[loop.n_test :]
         body, carry = rest[: loop.n_body], rest[loop.n_body :]
         while bool(self.run(loop.test, [*test, *carry], (*path, 0))[0]):
@@ -98,16 +99,16 @@ class Walk:
         return carry
 
 
-def _indexable(x: Any) -> Any:
+def _indexable(x: ArrayLike) -> Any:
     """Rows of a numpy array are cheap; arrays of keys exist in JAX alone."""
     return x if _is_key(x.dtype) else np.asarray(x)
 
 
-def _stack(parts: list[Any], aval: Any) -> Any:
+def _stack(parts: list[ArrayLike], aval: Any) -> Any:
     if _is_key(aval.dtype):
         return jnp.stack(parts)
     return np.stack(parts) if parts else np.zeros((0, *aval.shape), aval.dtype)
 
 
-def _is_key(dtype: Any) -> bool:
+def _is_key(dtype: Dtype) -> bool:
     return jnp.issubdtype(dtype, jax.dtypes.prng_key)

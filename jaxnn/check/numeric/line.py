@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxnn.check.numeric.arrays import dtype_of, is_inexact, norm
 from jaxnn.check.numeric.ladder import ladder
+from jaxnn.core.types import ArrayLike, Tree
 
 SPREAD = 1e-3  # of the step between the smallest and the largest leaf that moves
 
@@ -21,7 +22,9 @@ class Line:
     thrown far off, though never less than 1e-3 of the largest, so that rounding leaves some digits.
     """
 
-    def __init__(self, f: Callable[..., Any], args: tuple, tangents: tuple) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Tree, ...], tangents: tuple[Tree, ...]
+    ) -> None:
         if not isinstance(args, tuple):
             raise TypeError(
                 f"expected args to be a tuple of arguments, got {type(args).__name__}; "
@@ -63,21 +66,23 @@ class Line:
         """The leaves of f(x + t v)."""
         return self.output(t)[0]
 
-    def inner(self, gradient: Any) -> float:
+    def inner(self, gradient: Tree) -> float:
         """<gradient, v> of a tree like args."""
         g = matched("gradient", gradient, "args", self.structure, self.args)
         pairs = zip(g, self.tangents, strict=True)
         return float(sum(np.vdot(a, v) for a, v in pairs if a is not None and v is not None))
 
 
-def matched(name: str, tree: Any, like_name: str, structure: Any, like: list[Any]) -> list[Any]:
+def matched(
+    name: str, tree: Tree, like_name: str, structure: Any, like: list[ArrayLike]
+) -> list[Any]:
     """The leaves of a tree beside those it belongs to, as float64, None where nothing moves.
 
     None stands for a whole subtree that does not move. Raises ValueError where structure or shapes
     differ.
     """
 
-    def spread(leaf: Any, part: Any) -> Any:
+    def spread(leaf: ArrayLike, part: ArrayLike) -> Any:
         return leaf if leaf is not None else jax.tree.map(lambda _: None, part, is_leaf=is_none)
 
     try:
@@ -102,7 +107,7 @@ def matched(name: str, tree: Any, like_name: str, structure: Any, like: list[Any
     return found
 
 
-def _float64(leaf: Any, name: str) -> Any:
+def _float64(leaf: ArrayLike, name: str) -> Any:
     """A leaf as numpy float64, always a copy, or None if it has no derivative."""
     if leaf is None or not is_inexact(leaf):
         return None
@@ -114,6 +119,6 @@ def _float64(leaf: Any, name: str) -> Any:
     return np.array(leaf, np.float64)
 
 
-def is_none(leaf: Any) -> bool:
+def is_none(leaf: ArrayLike) -> bool:
     """For trees whose None stand for leaves."""
     return leaf is None

@@ -20,6 +20,8 @@ from jax.extend.core import (
 )
 from jax.extend.source_info_util import summarize
 
+from jaxnn.core.types import ArrayLike, Tree
+
 KNOWN = ("0.10", "0.11", "0.12")
 
 Program: TypeAlias = ClosedJaxpr
@@ -99,7 +101,7 @@ def inner(eqn: Equation) -> list[Jaxpr]:
     return list(jaxprs_in_params(eqn.params))
 
 
-def trace(f: Callable[..., Any], args: tuple) -> tuple[Program, Any]:
+def trace(f: Callable[..., Any], args: tuple[Tree, ...]) -> tuple[Program, Any]:
     """The program of f for args like these, and the structure of its output.
 
     Raises TypeError for an f that JAX cannot trace.
@@ -114,7 +116,7 @@ def trace(f: Callable[..., Any], args: tuple) -> tuple[Program, Any]:
     return program, jax.tree.structure(shape)
 
 
-def bind(eqn: Equation, values: Sequence[Any]) -> list[Any]:
+def bind(eqn: Equation, values: Sequence[ArrayLike]) -> list[Any]:
     """The outputs of an equation as JAX computes them."""
     out = eqn.primitive.bind(*values, **eqn.primitive.get_bind_params(eqn.params))
     return list(out) if eqn.primitive.multiple_results else [out]

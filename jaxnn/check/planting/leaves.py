@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn.core.types import ArrayLike
+
 Change = Callable[[Any], Any]
 WIDER = {"float16": "float32", "bfloat16": "float32", "float32": "float64", "float64": "float32"}
 
@@ -23,24 +25,24 @@ class Kind(NamedTuple):
     needs: str = "leaf"
 
 
-def is_float(leaf: Any) -> bool:
+def is_float(leaf: ArrayLike) -> bool:
     """Whether a leaf is of floating or complex numbers; keys, functions and the like are not."""
     if hasattr(leaf, "dtype"):
         return bool(jnp.issubdtype(leaf.dtype, jnp.inexact))
     return isinstance(leaf, float | complex)
 
 
-def module_of(g: Any) -> Any:
+def module_of(g: ArrayLike) -> Any:
     """jax.numpy for what is JAX's, tracers included, else numpy."""
     return jnp if isinstance(g, jax.Array) else np
 
 
-def zeros(g: Any) -> Any:
+def zeros(g: ArrayLike) -> Any:
     """Zeros like g."""
     return module_of(g).zeros_like(g)
 
 
-def _bfloat16(g: Any) -> Any:
+def _bfloat16(g: ArrayLike) -> Any:
     if jnp.iscomplexobj(g):
         return g
     if isinstance(g, jax.Array):  # a round trip by casts is what XLA takes out again
@@ -52,7 +54,7 @@ def _bfloat16(g: Any) -> Any:
 def _one_entry(value: Change) -> Change:
     """The entry in the middle replaced."""
 
-    def change(g: Any) -> Any:
+    def change(g: ArrayLike) -> Any:
         here = np.zeros(np.shape(g), bool)
         here.flat[here.size // 2] = True
         return module_of(g).where(here, value(g), g)
@@ -64,7 +66,7 @@ def _last_row(row: Change) -> Change:
     return lambda g: module_of(g).concatenate([g[:-1], row(g)])
 
 
-def _other_dtype(g: Any) -> Any:
+def _other_dtype(g: ArrayLike) -> Any:
     """The same numbers in another precision; in bfloat16 where JAX has no wider one."""
     g = g if isinstance(g, jax.Array) else np.asarray(g)
     wider = WIDER[str(g.dtype)]

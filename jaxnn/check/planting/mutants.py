@@ -13,16 +13,17 @@ import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path, tree_map_with_path
 
 from jaxnn.check.planting.leaves import EVERYWHERE, ONE_LEAF, Change, is_float, module_of, zeros
+from jaxnn.core.types import ArrayLike, Path, Tree
 
 
 class Call(NamedTuple):
     """A call of the backward pass, which a mistake may make once more with other arguments."""
 
     backward: Callable[..., Any]
-    args: tuple[Any, ...]
+    args: tuple[Tree, ...]
     keywords: dict[str, Any]
 
-    def again(self, *args: Any) -> Any:
+    def again(self, *args: Tree) -> Any:
         """What it returns for these arguments."""
         return self.backward(*args, **self.keywords)
 
@@ -39,7 +40,7 @@ class Mutant(NamedTuple):
 
 
 def mutants(
-    gradients: Any, call: Call, cotangent: bool, every_leaf: bool
+    gradients: Tree, call: Call, cotangent: bool, every_leaf: bool
 ) -> tuple[list[Mutant], list[str]]:
     """The mistakes that gradients like these can have, and, in words, those that they cannot."""
     leaves = {keystr(p): g for p, g in tree_flatten_with_path(gradients)[0] if is_float(g)}
@@ -80,7 +81,7 @@ def _at(path: str, change: Change) -> Callable[[Any, Call], Any]:
 
 
 def _exchange(a: str, b: str) -> Callable[[Any, Call], Any]:
-    def plant(gradients: Any, call: Call) -> Any:
+    def plant(gradients: Tree, call: Call) -> Any:
         leaves = {keystr(p): g for p, g in tree_flatten_with_path(gradients)[0]}
         other = {a: leaves[b], b: leaves[a]}
         return tree_map_with_path(lambda p, g: other.get(keystr(p), g), gradients)
@@ -97,7 +98,7 @@ def _pairs(leaves: dict[str, Any], order: list[str]) -> list[tuple[str, str]]:
 
 
 def _of_the_call(
-    gradients: Any, call: Call, cotangent: bool
+    gradients: Tree, call: Call, cotangent: bool
 ) -> list[tuple[str, Callable[[Any, Call], Any], str]]:
     """The mistakes that take the arguments: name, plant, and why it cannot be planted, if so."""
     mirror = "" if _parameters(gradients, call.args) else "no argument mirrors the gradients"
@@ -110,7 +111,7 @@ def _of_the_call(
     return [decay, ("the cotangent taken for ones", _ones, ""), first]
 
 
-def _parameters(gradients: Any, args: tuple[Any, ...]) -> dict[str, Any]:
+def _parameters(gradients: Tree, args: tuple[Tree, ...]) -> dict[str, Any]:
     """What the gradients are gradients of, by path: the first argument, or all of them."""
     wanted = [(keystr(p), g) for p, g in tree_flatten_with_path(gradients)[0] if is_float(g)]
     for tree in (*args[:1], args):
@@ -120,10 +121,10 @@ def _parameters(gradients: Any, args: tuple[Any, ...]) -> dict[str, Any]:
     return {}
 
 
-def _decayed(gradients: Any, call: Call) -> Any:
+def _decayed(gradients: Tree, call: Call) -> Any:
     params = _parameters(gradients, call.args)
 
-    def one(path: Any, g: Any) -> Any:
+    def one(path: Path, g: ArrayLike) -> Any:
         p = params.get(keystr(path))
         if p is None or not is_float(g):
             return g
@@ -132,26 +133,26 @@ def _decayed(gradients: Any, call: Call) -> Any:
     return tree_map_with_path(one, gradients)
 
 
-def _rows(args: tuple[Any, ...]) -> bool:
+def _rows(args: tuple[Tree, ...]) -> bool:
     """Whether the arrays have a common first axis, of several rows."""
     lengths = {a.shape[0] for a in jax.tree.leaves(args) if getattr(a, "shape", ())}
     return len(lengths) == 1 and lengths.pop() > 1
 
 
-def _first_example(gradients: Any, call: Call) -> Any:
-    def repeated(a: Any) -> Any:
+def _first_example(gradients: Tree, call: Call) -> Any:
+    def repeated(a: ArrayLike) -> Any:
         return module_of(a).repeat(a[:1], a.shape[0], axis=0) if getattr(a, "shape", ()) else a
 
     return call.again(call.args[0], *jax.tree.map(repeated, call.args[1:]))
 
 
-def _ones(gradients: Any, call: Call) -> Any:
+def _ones(gradients: Tree, call: Call) -> Any:
     ones = jax.tree.map(lambda a: module_of(a).ones_like(a) if is_float(a) else a, call.args[-1])
     return call.again(*call.args[:-1], ones)
 
 
-def _first_cotangent(gradients: Any, call: Call) -> Any:
-    def first(a: Any) -> Any:
+def _first_cotangent(gradients: Tree, call: Call) -> Any:
+    def first(a: ArrayLike) -> Any:
         inside = is_float(a) and getattr(a, "shape", ())
         return module_of(a).concatenate([a[:1], zeros(a[1:])]) if inside else a
 

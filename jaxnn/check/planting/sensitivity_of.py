@@ -20,6 +20,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxnn.check.planting.mutants import Call, Mutant, is_float, mutants
+from jaxnn.core.types import ArrayLike, Tree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +140,7 @@ def differ(a: Any, b: Any) -> Any:
     traced = any(isinstance(leaf, Tracer) for pair in pairs for leaf in pair)
     xp, wide = (jnp, jnp.result_type(float)) if traced else (np, np.dtype(float))
 
-    def largest(arrays: list[Any]) -> Any:
+    def largest(arrays: list[ArrayLike]) -> Any:
         return xp.max(xp.stack([xp.max(xp.abs(a), initial=0).astype(wide) for a in arrays]))
 
     if not pairs:
@@ -157,11 +158,11 @@ def _tell(value: Any, note: Callable[[Any], None]) -> None:
         note(value)
 
 
-def _dtype(leaf: Any) -> Any:
+def _dtype(leaf: ArrayLike) -> Any:
     return jnp.dtype(leaf.dtype if hasattr(leaf, "dtype") else type(leaf))
 
 
-def _shapes(tree: Any) -> Any:
+def _shapes(tree: Tree) -> Any:
     """Arrays and numbers as shapes, so that no tracer is kept; all else as it is."""
 
     def shape(a: Any) -> Any:

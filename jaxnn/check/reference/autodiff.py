@@ -15,17 +15,18 @@ from jaxnn.check.numeric.arrays import is_inexact
 from jaxnn.check.numeric.jaxpr_walk import Path, Walk
 from jaxnn.check.numeric.programs import OWN_DERIVATIVE, RULE, Equation, Jaxpr, bind, inner, trace
 from jaxnn.check.problem import inexact_leaves
+from jaxnn.core.types import ArrayLike, Tree
 
 
 @partial(jax.jit, static_argnames=("reference", "wrt"))
 def differentiate(
-    reference: Callable[..., Any], wrt: tuple[int, ...], args: tuple[Any, ...], dy: list[Any]
+    reference: Callable[..., Any], wrt: tuple[int, ...], args: tuple[Tree, ...], dy: list[ArrayLike]
 ) -> tuple[list[Any], list[Any]]:
     """(y, dargs) at the inexact leaves of the output and of the arguments `wrt`, by `jax.vjp`."""
     leaves, structure = jax.tree.flatten([args[i] for i in wrt])
     moving = [k for k, leaf in enumerate(leaves) if is_inexact(leaf)]
 
-    def along(moved: list[Any]) -> list[Any]:
+    def along(moved: list[ArrayLike]) -> list[Any]:
         for k, leaf in zip(moving, moved, strict=True):
             leaves[k] = leaf
         full = list(args)
@@ -44,7 +45,7 @@ def undecorated(f: Callable[..., Any]) -> Callable[..., Any]:
     another way, cannot be reached; `own_rules` counts those left.
     """
 
-    def plain(*args: Any) -> Any:
+    def plain(*args: Tree) -> Any:
         program, structure = trace(f, args)
         if not _rules(program.jaxpr):
             return f(*args)
@@ -53,7 +54,7 @@ def undecorated(f: Callable[..., Any]) -> Callable[..., Any]:
     return plain
 
 
-def own_rules(f: Callable[..., Any], args: tuple[Any, ...]) -> int:
+def own_rules(f: Callable[..., Any], args: tuple[Tree, ...]) -> int:
     """How many `jax.custom_vjp` rules are still in f when `undecorated` has done what it can."""
     return _rules(trace(undecorated(f), args)[0].jaxpr)
 
@@ -61,12 +62,12 @@ def own_rules(f: Callable[..., Any], args: tuple[Any, ...]) -> int:
 class _Undecorated(Walk):
     """Calls walked into, those of `jax.custom_vjp` too; the rules of JAX's own functions stay."""
 
-    def step(self, eqn: Equation, values: list[Any], path: Path) -> list[Any]:
+    def step(self, eqn: Equation, values: list[ArrayLike], path: Path) -> list[Any]:
         if eqn.primitive.name == OWN_DERIVATIVE:
             return bind(eqn, values)
         return super().step(eqn, values, path)
 
-    def enters(self, eqn: Equation, values: list[Any]) -> bool:
+    def enters(self, eqn: Equation, values: list[ArrayLike]) -> bool:
         return False
 
 

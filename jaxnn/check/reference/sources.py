@@ -18,6 +18,7 @@ from jaxnn.check.problem import Problem, inexact_leaves
 from jaxnn.check.reference.autodiff import own_rules
 from jaxnn.check.reference.truth import Draw, Truth, by_autodiff
 from jaxnn.check.report.record import Finding
+from jaxnn.core.types import ArrayLike, Tree
 
 
 class Source:
@@ -26,7 +27,7 @@ class Source:
     name = "autodiff in float64"
     is_autodiff = True
 
-    def __init__(self, problem: Problem, args: tuple[Any, ...], options: Options) -> None:
+    def __init__(self, problem: Problem, args: tuple[Tree, ...], options: Options) -> None:
         self.problem, self.args, self.options = problem, args, options
         self.notes: list[Finding] = []
         self._known: dict[tuple[int, str], Truth] = {}
@@ -42,7 +43,7 @@ class Source:
         """The same for a draw that is not one of the check's own, and not remembered."""
         return self._find(draw)
 
-    def shapes(self, args: tuple[Any, ...]) -> list[tuple[int, ...]]:
+    def shapes(self, args: tuple[Tree, ...]) -> list[tuple[int, ...]]:
         """The shapes of the output's inexact leaves."""
         return [y.shape for y in inexact_leaves(jax.eval_shape(self.problem.reference, *args))]
 
@@ -60,19 +61,19 @@ class Probes(Source):
     name = "central differences in float64"
     is_autodiff = False
 
-    def shapes(self, args: tuple[Any, ...]) -> list[tuple[int, ...]]:
+    def shapes(self, args: tuple[Tree, ...]) -> list[tuple[int, ...]]:
         return [np.shape(y) for y in inexact_leaves(self._value(exact(args)))]
 
-    def derivative(self, args: Any, tangents: Any, dy: list[Any]) -> Estimate:
+    def derivative(self, args: tuple[Tree, ...], tangents: Tree, dy: list[ArrayLike]) -> Estimate:
         """<dy, f'(args) tangents>, and a bound of its error, ten times what it is estimated at."""
         value, error = numerical_directional(self._leaves, args, tangents, dy)
         return Estimate(value, 10 * error + 1e-9 * abs(value))
 
-    def _value(self, args: Any) -> Any:
+    def _value(self, args: tuple[Tree, ...]) -> Any:
         with precision("float64"):
             return self.problem.reference(*cast(args, "float64", self.args))
 
-    def _leaves(self, *args: Any) -> list[Any]:
+    def _leaves(self, *args: Tree) -> list[Any]:
         return inexact_leaves(self.problem.reference(*args))
 
     def _find(self, draw: Draw) -> Truth:
@@ -100,7 +101,7 @@ class ComplexStep(Probes):
 
     name = "complex step"
 
-    def derivative(self, args: Any, tangents: Any, dy: list[Any]) -> Estimate:
+    def derivative(self, args: tuple[Tree, ...], tangents: Tree, dy: list[ArrayLike]) -> Estimate:
         found = complex_step_jvp(self._leaves, args, tangents)
         total = sum(float(np.vdot(a, b)) for a, b in zip(dy, found.value, strict=True))
         rows = zip(dy, found.value, found.error, strict=True)
@@ -112,7 +113,7 @@ class Linear(Probes):
 
     name = "the map itself, being linear"
 
-    def derivative(self, args: Any, tangents: Any, dy: list[Any]) -> Estimate:
+    def derivative(self, args: tuple[Tree, ...], tangents: Tree, dy: list[ArrayLike]) -> Estimate:
         with precision("float64"):
             out = inexact_leaves(self.problem.reference(*cast(tangents, "float64", self.args)))
         out = [np.asarray(a, np.float64) for a in out]
@@ -121,7 +122,7 @@ class Linear(Probes):
         return Estimate(total, 1e-14 * sum(norm(a) * norm(b) for a, b in sizes))
 
 
-def choose(problem: Problem, args: tuple[Any, ...], options: Options) -> Source:
+def choose(problem: Problem, args: tuple[Tree, ...], options: Options) -> Source:
     """The source that the options ask for, or the best there is."""
     if problem.linear:
         return Linear(problem, args, options)
@@ -143,14 +144,14 @@ def choose(problem: Problem, args: tuple[Any, ...], options: Options) -> Source:
     return source
 
 
-def _only(leaves: list[Any], at: int, direction: Any) -> list[Any]:
+def _only(leaves: list[ArrayLike], at: int, direction: ArrayLike) -> list[Any]:
     """Tangents that are zero but for one leaf."""
     zero: list[Any] = [np.zeros(leaf.shape) if is_inexact(leaf) else None for leaf in leaves]
     zero[at] = direction
     return zero
 
 
-def _variable_positions(problem: Problem, args: tuple[Any, ...]) -> list[int]:
+def _variable_positions(problem: Problem, args: tuple[Tree, ...]) -> list[int]:
     """Where the inexact leaves of the variables stand among all leaves of the arguments."""
     found, start = [], 0
     for i, arg in enumerate(args):

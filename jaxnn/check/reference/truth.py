@@ -17,6 +17,7 @@ import numpy as np
 from jaxnn.check.numeric.arrays import cast, jittered, norm, precision
 from jaxnn.check.problem import Problem
 from jaxnn.check.reference.autodiff import differentiate
+from jaxnn.core.types import ArrayLike, Tree
 
 COARSER = {"float64": "float32"}  # the precision whose noise stands for that of the key
 FALLBACK = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 5e-2, "float16": 1e-2}
@@ -27,8 +28,8 @@ class Draw(NamedTuple):
 
     seed: int
     dtype: str
-    args: tuple[Any, ...]
-    dy: list[Any]
+    args: tuple[Tree, ...]
+    dy: list[ArrayLike]
 
 
 class Truth(NamedTuple):
@@ -46,7 +47,7 @@ class Truth(NamedTuple):
     directions: list[list[np.ndarray]] | None = None
     errors: list[float] | None = None
 
-    def seen(self, i: int, gradient: Any) -> np.ndarray:
+    def seen(self, i: int, gradient: ArrayLike) -> np.ndarray:
         """What the oracle sees of the gradient of leaf i: all of it, or its inner products."""
         gradient = np.asarray(gradient, np.float64)
         if self.directions is None:
@@ -73,7 +74,7 @@ def coarse(dtype: str) -> str:
     return COARSER.get(dtype, dtype)
 
 
-def by_autodiff(problem: Problem, draw: Draw, like: Any, runs: int) -> Truth:
+def by_autodiff(problem: Problem, draw: Draw, like: Tree, runs: int) -> Truth:
     """The truth by autodiff in float64, and the noise over `runs` runs in the draw's precision."""
     rng = np.random.default_rng([draw.seed, 1])
     found, y_noise, noise = [], [], []
@@ -90,7 +91,9 @@ def by_autodiff(problem: Problem, draw: Draw, like: Any, runs: int) -> Truth:
     return Truth(y, gradients, np.max(y_noise, axis=0).tolist(), np.max(noise, axis=0).tolist())
 
 
-def allowed(truth_norm: float, noise: float, dtype: str, safety: float, rtol: Any) -> float:
+def allowed(
+    truth_norm: float, noise: float, dtype: str, safety: float, rtol: float | None
+) -> float:
     """The norm of error that is not held against a gradient in `dtype`."""
     if not np.isfinite(noise):
         return (FALLBACK[dtype] if rtol is None else rtol) * truth_norm
@@ -99,7 +102,9 @@ def allowed(truth_norm: float, noise: float, dtype: str, safety: float, rtol: An
     return safety * noise * (shrink if dtype == "float64" else 1.0) + 4 * unit * truth_norm
 
 
-def at(problem: Problem, args: Any, dy: Any, dtype: str, like: Any) -> tuple[Any, Any]:
+def at(
+    problem: Problem, args: tuple[Tree, ...], dy: Tree, dtype: str, like: Tree
+) -> tuple[Any, Any]:
     """(y, gradients) of the reference by autodiff in that precision, as float64 arrays."""
     with precision(dtype):
         y, g = differentiate(

@@ -30,6 +30,9 @@ def _asserting(check: Callable[P, Report]) -> Callable[P, Report]:
     def asserting(*args: P.args, **options: P.kwargs) -> Report:
         return require(check(*args, **options))
 
+    asserting.__name__ = asserting.__qualname__ = check.__name__.replace("check", "assert")
+    asserting.__doc__ = f"{check.__doc__}\n    Raises GradientError unless the report is ok.\n    "
+    asserting.__module__ = __name__
     return asserting
 
 

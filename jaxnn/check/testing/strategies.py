@@ -19,6 +19,7 @@ import numpy as np
 from jaxnn.check.kinks.distance import kink_distance
 from jaxnn.check.numeric.arrays import is_inexact
 from jaxnn.core.layer import Layer, shape_like
+from jaxnn.core.types import ArrayLike, Dtype, Tree
 
 try:
     from hypothesis import reject, strategies as st
@@ -51,7 +52,7 @@ def scales(low: float = 1e-3, high: float = 1e3) -> st.SearchStrategy[float]:
 def arrays(
     draw: st.DrawFn,
     shape: tuple[int, ...] | st.SearchStrategy[tuple[int, ...]],
-    dtype: Any = "float32",
+    dtype: Dtype = "float32",
     scale: float | st.SearchStrategy[float] = 1.0,
 ) -> np.ndarray:
     """Normal numbers times `scale`."""
@@ -60,14 +61,14 @@ def arrays(
 
 
 def batch(
-    *features: int, most: int = 13, dtype: Any = "float32", scale: Any = 1.0
+    *features: int, most: int = 13, dtype: Dtype = "float32", scale: Any = 1.0
 ) -> st.SearchStrategy[np.ndarray]:
     """Arrays (n, *features) of n examples, from one to `most`."""
     sizes = st.sampled_from([side for side in SIDES if side <= most])
     return arrays(sizes.map(lambda n: (n, *features)), dtype, scale)
 
 
-def params(like: Any, x: Any = None) -> st.SearchStrategy[Any]:
+def params(like: Tree, x: Tree = None) -> st.SearchStrategy[Any]:
     """Parameters, all of them normal: no bias is 0 and no scale is 1.
 
     like: a layer, whose parameters are those for inputs like x, or a tree of arrays or of their
@@ -133,9 +134,9 @@ def clear_of_kinks(
     reject()
 
 
-def _drawn(draw: st.DrawFn, value: Any) -> Any:
+def _drawn(draw: st.DrawFn, value: ArrayLike) -> Any:
     return draw(value) if isinstance(value, st.SearchStrategy) else value
 
 
-def _normal(seed: int | list[int], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def _normal(seed: int | list[int], shape: tuple[int, ...], dtype: Dtype) -> np.ndarray:
     return np.asarray(np.random.default_rng(seed).normal(size=shape), dtype)

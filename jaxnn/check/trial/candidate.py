@@ -10,6 +10,7 @@ import numpy as np
 from jaxnn.check.numeric.arrays import FLOAT0, cast, dtype_of, is_inexact, named, precision
 from jaxnn.check.numeric.programs import NOT_TRACEABLE
 from jaxnn.check.problem import Problem, aligned, full_cotangent, inexact_leaves
+from jaxnn.core.types import ArrayLike, Tree
 
 
 class Answer(NamedTuple):
@@ -22,11 +23,11 @@ class Answer(NamedTuple):
 class Candidate:
     """The code under test, to be run in any precision, compiled where JAX can trace it."""
 
-    def __init__(self, problem: Problem, like: tuple[Any, ...]) -> None:
+    def __init__(self, problem: Problem, like: tuple[Tree, ...]) -> None:
         self.problem, self.like = problem, like
         self.compiled = jax.jit(self.traced)
 
-    def traced(self, args: tuple[Any, ...], dy: list[Any]) -> tuple[list[Any], list[Any]]:
+    def traced(self, args: tuple[Tree, ...], dy: list[ArrayLike]) -> tuple[list[Any], list[Any]]:
         """(y, gradients) at the inexact leaves, None for a gradient that was left out."""
         y = self.problem.forward(*args)
         variables = self.problem.variables(args)
@@ -35,7 +36,9 @@ class Candidate:
         gradients = [g for g, leaf in zip(found, leaves, strict=True) if is_inexact(leaf)]
         return inexact_leaves(y), gradients
 
-    def run(self, args: Any, dy: list[Any], dtype: str, eager: bool = False) -> Answer:
+    def run(
+        self, args: tuple[Tree, ...], dy: list[ArrayLike], dtype: str, eager: bool = False
+    ) -> Answer:
         """The answer in that precision."""
         with precision(dtype):
             inputs = cast(args, dtype, self.like), cast(dy, dtype, dy)
@@ -47,18 +50,20 @@ class Candidate:
             ]
             return Answer([np.asarray(a, np.float64) for a in y], filled)
 
-    def raw(self, args: Any, dy: list[Any], dtype: str, concrete: bool) -> tuple[Any, Any]:
+    def raw(
+        self, args: tuple[Tree, ...], dy: list[ArrayLike], dtype: str, concrete: bool
+    ) -> tuple[Any, Any]:
         """The arguments and what `backward` returns for them, as shapes unless `concrete`."""
         with precision(dtype):
             args, dy = cast(args, dtype, self.like), cast(dy, dtype, dy)
 
-            def gradients(args: Any, dy: Any) -> Any:
+            def gradients(args: tuple[Tree, ...], dy: Tree) -> Any:
                 y = self.problem.forward(*args)
                 return self.problem.backward(args, full_cotangent(y, dy))
 
             return args, (gradients if concrete else partial(jax.eval_shape, gradients))(args, dy)
 
-    def untraceable(self, args: Any, dy: list[Any], dtype: str) -> str:
+    def untraceable(self, args: tuple[Tree, ...], dy: list[ArrayLike], dtype: str) -> str:
         """Why JAX cannot trace the code; empty if it can."""
         with precision(dtype):
             try:
@@ -68,7 +73,7 @@ class Candidate:
         return ""
 
 
-def structure(problem: Problem, args: tuple[Any, ...], gradients: Any) -> list[tuple[str, str]]:
+def structure(problem: Problem, args: tuple[Tree, ...], gradients: Tree) -> list[tuple[str, str]]:
     """In what the gradients do not mirror the arguments, by path: structure, shape, dtype, and
     nothing for integers."""
     variables = problem.variables(args)
@@ -86,7 +91,7 @@ def structure(problem: Problem, args: tuple[Any, ...], gradients: Any) -> list[t
     return named_problems
 
 
-def _mismatch(leaf: Any, gradient: Any) -> str:
+def _mismatch(leaf: ArrayLike, gradient: ArrayLike) -> str:
     if gradient is None or (not is_inexact(leaf) and dtype_of(gradient) == FLOAT0):
         return ""
     if not is_inexact(leaf):

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxnn.check.numeric.arrays import is_inexact, is_numeric
 from jaxnn.check.reference.truth import Draw
+from jaxnn.core.types import ArrayLike, Tree
 
 
 def case_of(draw: Draw, dtype: str) -> dict[str, np.ndarray]:
@@ -19,7 +20,7 @@ def case_of(draw: Draw, dtype: str) -> dict[str, np.ndarray]:
     return found | {"seed": np.array(draw.seed), "dtype": np.array(dtype)}
 
 
-def draw_of(case: Mapping[str, Any], args: tuple[Any, ...], held: str) -> Draw:
+def draw_of(case: Mapping[str, Any], args: tuple[Tree, ...], held: str) -> Draw:
     """The draw that `case_of` wrote down, in the structure of args. Raises ValueError for a case of
     other arguments."""
     leaves, structure = jax.tree.flatten(args)
@@ -34,7 +35,7 @@ def draw_of(case: Mapping[str, Any], args: tuple[Any, ...], held: str) -> Draw:
     return Draw(int(case["seed"]), held, jax.tree.unflatten(structure, leaves), dy)
 
 
-def _as_given(leaf: Any, saved: Any) -> Any:
+def _as_given(leaf: ArrayLike, saved: ArrayLike) -> Any:
     """Floats are numpy's in every draw; what has no derivative is of the type that it was."""
     if isinstance(leaf, int):
         return type(leaf)(saved)

@@ -16,6 +16,7 @@ from jaxnn.check.numeric.arrays import cast, named, norm, precision
 from jaxnn.check.reference.truth import Draw
 from jaxnn.check.trial.candidate import Answer, Candidate
 from jaxnn.check.trial.order import order_of_use
+from jaxnn.core.types import ArrayLike
 
 Fault = tuple[str, str] | None  # the path it shows at, and what is wrong
 POWERS = (-1.0, 2.0, 2.0**10, 2.0**-10)
@@ -45,7 +46,7 @@ class Trial(NamedTuple):
         order = order_of_use(self.candidate.problem, self.draw, self.candidate.like)
         return max(faults.items(), key=lambda fault: order.get(fault[0], -1))
 
-    def run(self, dy: list[Any], eager: bool = False) -> Answer:
+    def run(self, dy: list[ArrayLike], eager: bool = False) -> Answer:
         """The answer to another cotangent, at the arguments of the first draw."""
         return self.candidate.run(self.draw.args, dy, self.dtype, eager or not self.traceable)
 

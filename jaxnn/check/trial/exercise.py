@@ -1,7 +1,5 @@
 """What the draws of a check did not exercise: mistakes there would not have been seen."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +9,7 @@ from jaxnn.check.numeric.arrays import cast, dtype_of, is_inexact, named, precis
 from jaxnn.check.report.record import Finding
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.setup import Setup
+from jaxnn.core.types import ArrayLike
 
 
 def unexercised(report: Report, setup: Setup) -> Report:
@@ -57,7 +56,7 @@ def _about_site(site: Site) -> str:
     return ""
 
 
-def _about(path: str, leaf: Any, perturbed: bool) -> list[str]:
+def _about(path: str, leaf: ArrayLike, perturbed: bool) -> list[str]:
     if jnp.issubdtype(dtype_of(leaf), jax.dtypes.prng_key):
         return []
     a = np.asarray(leaf)

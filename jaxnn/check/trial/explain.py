@@ -14,6 +14,7 @@ from jaxnn.check.trial.cases import case_of
 from jaxnn.check.trial.compare import VALUE, compare
 from jaxnn.check.trial.order import order_of_use
 from jaxnn.check.trial.setup import Setup
+from jaxnn.core.types import ArrayLike
 
 ALONG_DIRECTIONS = ("nan", "zero", "sign", "scale")  # what inner products alone can show
 LINEAR = ("homogeneity", "zero_cotangent", "linearity")
@@ -96,5 +97,5 @@ def _toggled(setup: Setup, failure: Failure) -> list[Finding]:
     return findings
 
 
-def _numbers(a: Any) -> np.ndarray:
+def _numbers(a: ArrayLike) -> np.ndarray:
     return np.asarray(a, np.float64)

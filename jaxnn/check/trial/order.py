@@ -1,15 +1,14 @@
 """The order in which a forward pass uses its arguments: what is wrong last in it is nearest the
 fault, for a mistake spoils the gradients of everything that was used before."""
 
-from typing import Any
-
 from jaxnn.check.numeric.arrays import cast, named, precision
 from jaxnn.check.numeric.programs import Jaxpr, Literal, inner, trace
 from jaxnn.check.problem import Problem
 from jaxnn.check.reference.truth import Draw
+from jaxnn.core.types import Tree
 
 
-def order_of_use(problem: Problem, draw: Draw, like: Any) -> dict[str, int]:
+def order_of_use(problem: Problem, draw: Draw, like: Tree) -> dict[str, int]:
     """For every path of an argument, when the reference first computes with it."""
     paths: list[str] = []
     for name, arg in zip(problem.names, draw.args, strict=True):

@@ -1,7 +1,7 @@
 """What all draws of one check share, and how a draw is made."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from jaxnn.check.reference.sources import Source
 from jaxnn.check.reference.truth import Draw, coarse
 from jaxnn.check.trial.candidate import Candidate
 from jaxnn.check.trial.cases import draw_of
+from jaxnn.core.types import Tree
 
 
 class Setup(NamedTuple):
     """What all draws of one check share."""
 
     problem: Problem
-    args: tuple[Any, ...]
+    args: tuple[Tree, ...]
     options: Options
     candidate: Candidate
     source: Source

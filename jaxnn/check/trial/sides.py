@@ -1,7 +1,5 @@
 """Kinks in low precision: rounding may put a unit on the other side, and neither side is wrong."""
 
-from typing import Any
-
 import numpy as np
 
 from jaxnn.check.numeric.arrays import jittered, norm
@@ -9,12 +7,13 @@ from jaxnn.check.problem import Problem
 from jaxnn.check.reference.truth import Draw, at
 from jaxnn.check.report.record import Finding, Leaf
 from jaxnn.check.trial.candidate import Answer
+from jaxnn.core.types import Tree
 
 TRIES = 32
 
 
 def other_side(
-    problem: Problem, draw: Draw, answer: Answer, leaves: list[Leaf], like: Any
+    problem: Problem, draw: Draw, answer: Answer, leaves: list[Leaf], like: Tree
 ) -> tuple[list[Leaf], list[Finding]]:
     """The leaves with those excused that are right on the other side of a kink, and a note of it.
 

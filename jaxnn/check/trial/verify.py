@@ -6,7 +6,7 @@ wrong, the search for where and why.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxnn.check.numeric.arrays import dtype_of
 from jaxnn.check.options import Options
@@ -22,6 +22,7 @@ from jaxnn.check.trial.exercise import unexercised
 from jaxnn.check.trial.explain import Failure, explained
 from jaxnn.check.trial.setup import Setup
 from jaxnn.check.trial.sides import other_side
+from jaxnn.core.types import Tree
 
 
 class Outcome(NamedTuple):
@@ -38,7 +39,7 @@ class Outcome(NamedTuple):
         return Outcome(self.leaves + leaves, self.findings + findings, first)
 
 
-def verify(problem: Problem, args: tuple[Any, ...], options: Options) -> Report:
+def verify(problem: Problem, args: tuple[Tree, ...], options: Options) -> Report:
     """Makes the check. What the code under test raises becomes a finding."""
     given = str(next((dtype_of(a) for a in inexact_leaves(problem.variables(args))), "float32"))
     dtypes = tuple(dict.fromkeys(given if d == "given" else d for d in options.dtypes))

@@ -9,12 +9,13 @@ terms in one output; fan out = n_out * prod(window), the number of outputs one i
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jaxnn.fast.draws as draws  # not from jaxnn: its names are loaded lazily, and need this file
 from jaxnn.core.refusals import require_key
 from jaxnn.core.types import Array, Dtype, Key
 from jaxnn.core.values import Static, check_number
+from jaxnn.ranges import Finite, NotNegative, Positive, Range
 
 __all__ = [
     "constant",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Initializer = Callable[[Any, tuple[int, ...], Any], Array]
+BiasInitializer = Initializer  # for a vector, which has no fans
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -48,21 +50,12 @@ class variance_scaling(Static):  # written like a function, because it is used l
     a name; `he.replace(distribution="uniform")` is a variant.
     """
 
-    gain: float
+    gain: Annotated[float, Positive]
+    """Variance times fan."""
     fan: Literal["in", "out", "average"]
+    """Whether inputs are counted, outputs, or both."""
     distribution: Literal["normal", "uniform"]
-
-    def __post_init__(self) -> None:
-        check_number(self, "gain", 0.0, open_low=True)
-        for name, known in (
-            ("fan", ("in", "out", "average")),
-            ("distribution", ("normal", "uniform")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"variance_scaling: expected {name} to be one of {known}, "
-                    f"got {getattr(self, name)!r}"
-                )
+    """Shape of the distribution; its variance is the same either way."""
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         fan_in, fan_out = fans(shape)
@@ -77,12 +70,10 @@ class variance_scaling(Static):  # written like a function, because it is used l
 class normal(Static):
     """Normal with mean `mean` and standard deviation `std`."""
 
-    std: float
-    mean: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_number(self, "std", 0.0)
-        check_number(self, "mean")
+    std: Annotated[float, NotNegative]
+    """Standard deviation."""
+    mean: Annotated[float, Finite] = 0.0
+    """Mean."""
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         require_key(self, key, "init(key, x)")
@@ -92,12 +83,14 @@ class normal(Static):
 class uniform(Static):
     """Uniform on [low, high)."""
 
-    low: float
-    high: float
+    low: Annotated[float, Finite]
+    """Smallest weight."""
+    high: Annotated[float, Finite]
+    """Largest weight."""
 
     def __post_init__(self) -> None:
-        check_number(self, "low")
-        check_number(self, "high", self.low, open_low=True)
+        super().__post_init__()
+        check_number(self, "high", Range(self.low, open_low=True))
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         require_key(self, key, "init(key, x)")
@@ -107,10 +100,8 @@ class uniform(Static):
 class constant(Static):
     """The same number everywhere."""
 
-    value: float
-
-    def __post_init__(self) -> None:
-        check_number(self, "value")
+    value: Annotated[float, Finite]
+    """The weight."""
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         return draws.full(key, shape, dtype, self.value)

@@ -5,12 +5,14 @@ changing one does not compile again.
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 
 from jaxnn.core.types import Array, Number
-from jaxnn.core.values import Pytree, check_number
+from jaxnn.core.values import Pytree
+from jaxnn.ranges import NotNegative, Positive
 
 __all__ = [
     "ConstantRate",
@@ -33,10 +35,8 @@ class Schedule(Pytree):
 class ConstantRate(Schedule):
     """rate."""
 
-    rate: Any
-
-    def __post_init__(self) -> None:
-        check_number(self, "rate", 0.0)
+    rate: Annotated[Number, NotNegative]
+    """Learning rate."""
 
     def __call__(self, t: Array) -> Any:
         return self.rate
@@ -45,14 +45,12 @@ class ConstantRate(Schedule):
 class ExponentialDecay(Schedule):
     """rate * factor^(t / every), continuously."""
 
-    rate: Any
-    factor: Any
-    every: Any = 1
-
-    def __post_init__(self) -> None:
-        check_number(self, "rate", 0.0)
-        check_number(self, "factor", 0.0, open_low=True)
-        check_number(self, "every", 0.0, open_low=True)
+    rate: Annotated[Number, NotNegative]
+    """Learning rate at the start."""
+    factor: Annotated[Number, Positive]
+    """What the learning rate is multiplied by."""
+    every: Annotated[Number, Positive] = 1
+    """Over so many iterations."""
 
     def __call__(self, t: Array) -> Any:
         return self.rate * self.factor ** (t / self.every)
@@ -68,12 +66,10 @@ class StepDecay(ExponentialDecay):
 class InverseDecay(Schedule):
     """rate / (1 + decay * t). Source: Robbins and Monro 1951, for rates of the order 1/t."""
 
-    rate: Any
-    decay: Any
-
-    def __post_init__(self) -> None:
-        check_number(self, "rate", 0.0)
-        check_number(self, "decay", 0.0)
+    rate: Annotated[Number, NotNegative]
+    """Learning rate at the start."""
+    decay: Annotated[Number, NotNegative]
+    """How fast it falls."""
 
     def __call__(self, t: Array) -> Any:
         return self.rate / (1 + self.decay * t)
@@ -85,14 +81,12 @@ class CosineDecay(Schedule):
     Source: Loshchilov and Hutter 2017, eq. 5, without restarts.
     """
 
-    rate: Any
-    steps: Any
-    final: Any = 0.0
-
-    def __post_init__(self) -> None:
-        check_number(self, "rate", 0.0)
-        check_number(self, "steps", 0.0, open_low=True)
-        check_number(self, "final", 0.0)
+    rate: Annotated[Number, NotNegative]
+    """Learning rate at the start."""
+    steps: Annotated[Number, Positive]
+    """Iterations until it is down."""
+    final: Annotated[Number, NotNegative] = 0.0
+    """Learning rate at the end."""
 
     def __call__(self, t: Array) -> Any:
         fraction = jnp.minimum(t, self.steps) / self.steps
@@ -105,13 +99,10 @@ class WarmUp(Schedule):
     `then` may be a number. Source: Goyal et al. 2017, section 2.2.
     """
 
-    steps: Any
-    then: Any
-
-    def __post_init__(self) -> None:
-        check_number(self, "steps", 0.0, open_low=True)
-        if not callable(self.then):
-            check_number(self, "then", 0.0)
+    steps: Annotated[Number, Positive]
+    """Iterations over which the learning rate first grows in a straight line."""
+    then: Annotated[Number, NotNegative] | Callable[[Array], Any]
+    """The schedule from there on."""
 
     def __call__(self, t: Array) -> Any:
         return rate_at(self.then, t) * jnp.minimum(1, (t + 1) / self.steps)

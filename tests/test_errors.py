@@ -73,7 +73,7 @@ REFUSED = [
     (lambda: nn.layers.Serial([Dense(3)]), TypeError, r"expected a tuple of one or more layers"),
     (lambda: Skip(3), TypeError, r"Skip: expected a layer at \[0\], got 3"),
     (lambda: forward(Skip(Dense(7)), X), ValueError, r"keep the shape \(3, 5\) .* of 5 outputs"),
-    (lambda: Parallel((Dense(3),), "mean"), ValueError, "merge 'sum' or 'concat', got 'mean'"),
+    (lambda: Parallel((Dense(3),), "mean"), ValueError, "merge to be one of .* got 'mean'"),
     (
         lambda: forward(Parallel((Dense(3), Dense(2)), "sum"), X),
         ValueError,

@@ -204,7 +204,7 @@ def test_a_sweep_over_learning_rates_is_one_vmap():
         (lambda: SGD(float("nan")), ValueError, "SGD: expected a finite learning_rate"),
         (lambda: SGD(-0.1), ValueError, r"learning_rate in \[0, inf\], got -0.1"),
         (lambda: SGD("fast"), TypeError, "a number for learning_rate, got 'fast'"),
-        (lambda: SGD(0.1, momentum=1.5), ValueError, r"momentum in \[0, 1\], got 1.5"),
+        (lambda: SGD(0.1, momentum=1.5), ValueError, r"momentum in \[0, 1\), got 1.5"),
         (lambda: SGD(0.1, nesterov=True), ValueError, "a momentum with nesterov=True"),
         (lambda: RMSProp(0.1, decay=2.0), ValueError, "decay"),
         (lambda: RMSProp(0.1, eps=0.0), ValueError, r"eps in \(0, inf\]"),

@@ -2,6 +2,8 @@
 
 import dataclasses
 import pickle
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,9 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import SGD, Dense
-from jaxnn.core import Outer
+from jaxnn.core import Outer, Pytree
+from jaxnn.core.types import Number
+from jaxnn.ranges import Count, Fraction, Positive
 
 
 def test_a_static_value_has_no_leaves_and_is_compared_by_value():
@@ -55,3 +59,36 @@ def test_a_factor_keeps_its_flags_through_jit():
 def test_numbers_of_numpy_are_checked_too(number):
     with pytest.raises(ValueError, match="finite learning_rate"):
         SGD(number)
+
+
+class Ranged(Pytree):
+    """Fields that say what they may hold."""
+
+    share: Annotated[Number, Fraction] | None = None
+    rate: Annotated[Number, Positive] | Callable[[Any], Any] = 1.0
+    times: Annotated[int, Count] = 1
+    how: Literal["up", "down"] = "up"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"share": 1.0}, r"a finite share in \[0, 1\), got 1.0"),
+        ({"share": "half"}, "a number for share, got 'half'"),
+        ({"rate": 0}, r"a finite rate in \(0, inf\], got 0"),
+        ({"rate": float("inf")}, "a finite rate"),
+        ({"rate": None}, "a number for rate, got None"),
+        ({"times": 0}, "times to be a whole number >= 1, got 0"),
+        ({"times": True}, "times to be a whole number >= 1, got True"),
+        ({"how": "left"}, r"how to be one of \('up', 'down'\), got 'left'"),
+    ],
+)
+def test_what_the_annotation_of_a_field_leaves_out_is_refused(changes, message):
+    with pytest.raises((ValueError, TypeError), match=f"Ranged: expected {message}"):
+        Ranged(**changes)
+
+
+def test_what_the_annotation_of_a_field_says_is_taken():
+    for share in (None, 0.0, np.float32(0.5), jnp.float32(7)):  # of arrays only the program knows
+        assert Ranged(share=share).share is share
+    assert Ranged(rate=abs, times=3, how="down") == Ranged(None, abs, 3, "down")

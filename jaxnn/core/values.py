@@ -6,15 +6,23 @@ anew finds the program already compiled. `Pytree` holds numbers and arrays that 
 with: optimizers, schedules, penalties, factors. Its fields are leaves, so a new learning rate does
 not compile again and a whole sweep can be `jax.vmap`ped.
 
-A subclass of either is a frozen dataclass without being told so.
+A subclass of either is a frozen dataclass without being told so. The annotation of a field says
+what it may hold, a range of `jaxnn.ranges` or the words of a `Literal`, and every value is checked
+by it when it is made:
+
+    momentum: Annotated[Number, Fraction] | None = None
 """
 
+import collections.abc
 import dataclasses
-import math
+import functools
 import numbers
-from typing import Any, Self, dataclass_transform
+import types
+from typing import Any, Literal, NamedTuple, Self, Union, dataclass_transform, get_args, get_origin
 
 import jax
+
+from jaxnn.ranges import Range
 
 
 def call_form(name: str, value: Any) -> str:
@@ -30,6 +38,11 @@ def call_form(name: str, value: Any) -> str:
 
 
 class _Value:
+    def __post_init__(self) -> None:
+        """Refuse what the annotations of the fields leave out. One of your own calls this one."""
+        for name, rule in _rules(type(self)):
+            rule.check(self, name)
+
     def __repr__(self) -> str:
         return call_form(type(self).__name__, self)
 
@@ -76,6 +89,55 @@ class Pytree(_Value):
         jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
 
 
+class _Rule(NamedTuple):
+    """What a field may hold: numbers of a range or one of the words; None and functions too?"""
+
+    allowed: Range | tuple[Any, ...]
+    none: bool
+    function: bool
+
+    def check(self, owner: Any, name: str) -> None:
+        value = getattr(owner, name)
+        if (value is None and self.none) or (callable(value) and self.function):
+            return
+        if not isinstance(self.allowed, Range):
+            check_choice(owner, name, self.allowed)
+        elif self.allowed.whole:
+            check_count(owner, name)
+        else:
+            check_number(owner, name, self.allowed)
+
+
+@functools.cache
+def _rules(cls: type) -> tuple[tuple[str, _Rule], ...]:
+    """The fields whose annotation says what they may hold."""
+    found = [(field.name, _rule(field.type)) for field in dataclasses.fields(cls)]
+    return tuple((name, rule) for name, rule in found if rule is not None)
+
+
+def _rule(annotation: Any) -> _Rule | None:
+    union = get_origin(annotation) in (Union, types.UnionType)
+    options = get_args(annotation) if union else (annotation,)
+    none = types.NoneType in options
+    function = any(get_origin(option) is collections.abc.Callable for option in options)
+    for option in options:
+        if get_origin(option) is Literal:
+            return _Rule(get_args(option), none, function)
+        for mark in getattr(option, "__metadata__", ()):
+            if isinstance(mark, Range):
+                return _Rule(mark, none, function)
+    return None
+
+
+def check_choice(owner: Any, name: str, words: tuple[Any, ...]) -> None:
+    """Refuse a hyperparameter that is none of these words."""
+    value = getattr(owner, name)
+    if value not in words:
+        raise ValueError(
+            f"{type(owner).__name__}: expected {name} to be one of {words}, got {value!r}"
+        )
+
+
 def check_count(owner: Any, name: str) -> None:
     """Refuse a hyperparameter that is no whole number >= 1."""
     value = getattr(owner, name)
@@ -85,23 +147,18 @@ def check_count(owner: Any, name: str) -> None:
         )
 
 
-def check_number(
-    owner: Any, name: str, low: float = -math.inf, high: float = math.inf, *, open_low: bool = False
-) -> None:
-    """Refuse a hyperparameter that is no finite number in [low, high].
+def check_number(owner: Any, name: str, allowed: Range) -> None:
+    """Refuse a hyperparameter that is no finite number in a range.
 
-    `open_low` leaves out `low` itself. JAX arrays pass: those of a sweep have no single value, and
-    looking into one would wait for the device.
+    JAX arrays pass: those of a sweep have no single value, and looking into one would wait for the
+    device.
     """
     value = getattr(owner, name)
     if isinstance(value, jax.Array):
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{type(owner).__name__}: expected a number for {name}, got {value!r}")
-    number = float(value)
-    inside = low < number <= high if open_low else low <= number <= high
-    if not (math.isfinite(number) and inside):
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}]"
+    if float(value) not in allowed:
         raise ValueError(
-            f"{type(owner).__name__}: expected a finite {name} in {interval}, got {value!r}"
+            f"{type(owner).__name__}: expected a finite {name} in {allowed}, got {value!r}"
         )

@@ -18,7 +18,7 @@ Sources: Martens and Grosse 2015, section 3; Botev, Ritter and Barber 2017 (KFLR
 al. 2023 (expand and reduce).
 """
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 
@@ -53,12 +53,6 @@ class Kronecker(Reading):
 
     shared: Shared = static(default="expand")
     per_example = True
-
-    def __post_init__(self) -> None:
-        if self.shared not in get_args(Shared):
-            raise ValueError(
-                f"kronecker: expected shared 'expand' or 'reduce', got {self.shared!r}"
-            )
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         if not isinstance(factor, Outer) or factor.transpose:

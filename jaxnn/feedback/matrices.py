@@ -11,7 +11,7 @@ pass over it for each update.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,9 @@ from jaxnn.core.factors import Factor, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
 from jaxnn.core.types import Array, Key, Params, Tree
-from jaxnn.core.values import check_number
 from jaxnn.feedback.rules import BackwardRule, Passage
 from jaxnn.initializers import Initializer, glorot
+from jaxnn.ranges import Positive
 
 
 class Transport(BackwardRule):
@@ -88,13 +88,6 @@ class SignSymmetric(Transport):
     magnitudes: Literal["one", "fixed", "batch"] = "fixed"
     draw: Initializer = glorot
 
-    def __post_init__(self) -> None:
-        if self.magnitudes not in ("one", "fixed", "batch"):
-            raise ValueError(
-                "SignSymmetric: expected magnitudes to be 'one', 'fixed' or 'batch', got "
-                f"{self.magnitudes!r}"
-            )
-
     @property
     def has_feedback(self) -> bool:
         return self.magnitudes == "fixed"
@@ -146,10 +139,8 @@ class WeightMirror(FeedbackAlignment):
     Source: Akrout et al. 2019, with their decay chosen so that B comes to w^T.
     """
 
-    rate: float = 0.1
-
-    def __post_init__(self) -> None:
-        check_number(self, "rate", 0.0, open_low=True)
+    rate: Annotated[float, Positive] = 0.1
+    """Rate of the mirror phase, times the learning rate."""
 
     def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(params, Affine):

@@ -10,7 +10,7 @@ what comes out is the rule's gradient, not the derivative of the forward. Rules 
 their own are in `jaxnn.feedback`.
 """
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,9 @@ import jax.numpy as jnp
 from jaxnn.core.layer import Layer, Read, mixing_layers
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import Static, check_number
+from jaxnn.core.values import Static
 from jaxnn.layers.activations import ReLU, Step
+from jaxnn.ranges import NotNegative, Positive
 
 # a fold of the key that no split of it gives: splits count up from 0
 _FOLD = 2**32 - 1
@@ -160,10 +161,8 @@ class GradientReversal(BackwardRule):
     an x of integers, which has no dx. Source: Ganin and Lempitsky 2015.
     """
 
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_number(self, "strength", 0.0)
+    strength: Annotated[float, NotNegative] = 1.0
+    """How strongly it turns."""
 
     def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not jnp.issubdtype(x.dtype, jnp.floating):
@@ -201,11 +200,8 @@ class StraightThrough(BackwardRule):
     Source: Bengio, Leonard and Courville 2013; clipped: Hubara et al. 2016.
     """
 
-    clip: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.clip is not None:
-            check_number(self, "clip", 0.0, open_low=True)
+    clip: Annotated[float, Positive] | None = None
+    """How far from the threshold dy still passes."""
 
     def check(self, layer: Layer, params: Params, x: Tree) -> None:
         if not isinstance(layer, Step):

@@ -7,7 +7,7 @@ residual is an array the next layer holds anyway. The smooth relatives of `relu`
 `jaxnn.layers.rectifiers`.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,14 @@ from jaxnn.core.layer import Read
 from jaxnn.core.refusals import check_floating
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
+from jaxnn.ranges import Finite
 
 
 class Linear(Activation, name="linear"):
     """y = k x, dx = k dy. Residuals: none. k = 1 is the identity."""
 
-    k: float = 1.0
+    k: Annotated[float, Finite] = 1.0
+    """Slope of the line."""
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
@@ -38,7 +40,8 @@ class Step(Activation, name="step"):
     Source: McCulloch and Pitts 1943; Rosenblatt 1958.
     """
 
-    k: float = 0.0
+    k: Annotated[float, Finite] = 0.0
+    """Where it jumps."""
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
@@ -107,7 +110,8 @@ class LeakyReLU(Activation, name="leaky_relu"):
     Residuals: x. Source: Maas, Hannun and Ng 2013, section 2.
     """
 
-    slope: float = 0.01
+    slope: Annotated[float, Finite] = 0.01
+    """Slope below 0."""
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:

@@ -1,6 +1,6 @@
 """Batch normalisation, and what is left of it at inference."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
@@ -10,7 +10,7 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
 from jaxnn.core.refusals import check_features, check_record, dtype_of
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import check_number
+from jaxnn.ranges import Positive
 
 
 class Moments(NamedTuple):
@@ -39,11 +39,10 @@ class BatchNorm(Layer):
     """
 
     learned: bool = True
-    eps: float = 1e-3
+    """Whether a scale and a shift are learned behind it."""
+    eps: Annotated[float, Positive] = 1e-3
+    """Added to the variance, inside the root."""
     mixes_examples = True
-
-    def __post_init__(self) -> None:
-        check_number(self, "eps", 0.0, open_low=True)
 
     def init(self, key: Key, x: Tree) -> Params:
         return Rescale().init(key, x) if self.learned else ()

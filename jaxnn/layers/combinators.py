@@ -22,6 +22,7 @@ class Serial(Layer):
     """
 
     layers: tuple[Layer, ...]
+    """First to last."""
     curved = False
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ class Skip(Layer):
     """
 
     branch: Layer
+    """What stands beside the identity; it keeps the shape."""
     curved = False
 
     def __post_init__(self) -> None:
@@ -147,13 +149,14 @@ class Parallel(Layer):
     """
 
     layers: tuple[Layer, ...]
+    """Each gets the same input."""
     merge: Literal["sum", "concat"]
+    """Whether their outputs are added, or joined along the last axis."""
     curved = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_layers("Parallel", self.layers)
-        if self.merge not in ("sum", "concat"):
-            raise ValueError(f"Parallel: expected merge 'sum' or 'concat', got {self.merge!r}")
 
     def init(self, key: Key, x: Tree) -> tuple[Any, ...]:
         params = []

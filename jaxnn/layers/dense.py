@@ -1,13 +1,15 @@
 """The dense layer."""
 
+from typing import Annotated
+
 import jaxnn.fast.draws as draws
 from jaxnn.core.factors import Outer, Sum, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
 from jaxnn.core.types import Key, Tree
-from jaxnn.core.values import check_count
-from jaxnn.initializers import Initializer, glorot, zeros
+from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
+from jaxnn.ranges import Count
 
 
 class Dense(Layer):
@@ -29,14 +31,15 @@ class Dense(Layer):
     Source: Rumelhart, Hinton and Williams 1986, eqs. 1, 5 to 7.
     """
 
-    n_out: int
+    n_out: Annotated[int, Count]
+    """Number of outputs."""
     w_init: Initializer = glorot
-    b_init: Initializer = zeros
+    """How the weights start."""
+    b_init: BiasInitializer = zeros
+    """How the biases start."""
     bias: bool = True
+    """Whether a bias is added."""
     curved = False
-
-    def __post_init__(self) -> None:
-        check_count(self, "n_out")
 
     def init(self, key: Key, x: Tree) -> Affine:
         check_features(self, x)

@@ -6,7 +6,7 @@ and `freeze` takes it out of the network. Source: Srivastava et al. 2014; weight
 """
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,9 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.refusals import check_floating, check_record, require_key
 from jaxnn.core.types import Array, Key, Params, Tree
-from jaxnn.core.values import check_number
 from jaxnn.layers.activations import linear
 from jaxnn.layers.dense import Dense
+from jaxnn.ranges import Fraction
 
 Draw = Literal["bernoulli", "exact"]
 Rescale = Literal["training", "inference"]
@@ -41,14 +41,15 @@ class Dropout(Layer):
     and for a rate outside [0, 1), TypeError for an x that is not floating point.
     """
 
-    drop_rate: float
+    drop_rate: Annotated[float, Fraction]
+    """Fraction dropped, not the fraction kept."""
     per: Literal["example", "batch"] = "example"
+    """Whether each example has a mask of its own, or the mini-batch has one for all."""
     draw: Draw = "bernoulli"
+    """Each entry on its own, or exactly that fraction of every row."""
     rescale: Rescale = "training"
+    """When the loss of size is made up for."""
     curved = False
-
-    def __post_init__(self) -> None:
-        _check(self, per=("example", "batch"))
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
@@ -79,13 +80,12 @@ class DropConnect(Dense):
     `Dense`, its w times 1 - drop_rate if `rescale` is "inference". Source: Wan et al. 2013, eq. 6.
     """
 
-    drop_rate: float = 0.5
+    drop_rate: Annotated[float, Fraction] = 0.5
+    """Fraction of the weights dropped."""
     draw: Draw = "bernoulli"
+    """Each weight on its own, or exactly that fraction of every row."""
     rescale: Rescale = "training"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self)
+    """When the loss of size is made up for."""
 
     def forward(self, params: Affine, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_record(self, params, Affine)
@@ -152,14 +152,3 @@ def _kept(key: Key, rate: float, shape: tuple[int, ...]) -> Any:
 
 def _gain(layer: Dropout | DropConnect) -> float:
     return 1 / (1 - layer.drop_rate) if layer.rescale == "training" else 1.0
-
-
-def _check(layer: Dropout | DropConnect, **choices: tuple[str, ...]) -> None:
-    name = type(layer).__name__
-    check_number(layer, "drop_rate", 0.0, math.nextafter(1.0, 0.0))
-    known = {"draw": ("bernoulli", "exact"), "rescale": ("training", "inference"), **choices}
-    for field, words in known.items():
-        if getattr(layer, field) not in words:
-            raise ValueError(
-                f"{name}: expected {field} to be one of {words}, got {getattr(layer, field)!r}"
-            )

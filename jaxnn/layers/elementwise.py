@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Self
 
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.types import Params, Tree
-from jaxnn.core.values import check_number
 
 
 class Activation(Layer):
@@ -22,10 +21,6 @@ class Activation(Layer):
     def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls.name = name
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check_number(self, field.name)
 
     def __call__(self, parameter: float) -> Self:
         fields = dataclasses.fields(self)

@@ -1,5 +1,7 @@
 """Layers that read integers: words, classes, categories."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
@@ -9,8 +11,8 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Table
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import check_count
 from jaxnn.initializers import Initializer, normal
+from jaxnn.ranges import Count
 
 
 class Embedding(Layer):
@@ -26,15 +28,15 @@ class Embedding(Layer):
     Source: Bengio et al. 2003, section 2.
     """
 
-    n: int
-    width: int
+    n: Annotated[int, Count]
+    """Number of ids."""
+    width: Annotated[int, Count]
+    """Entries of a row."""
     init_rows: Initializer = normal(1.0)
+    """How the rows start."""
     dtype: str | None = None
+    """Floating-point dtype of the rows, such as bfloat16."""
     curved = False
-
-    def __post_init__(self) -> None:
-        check_count(self, "n")
-        check_count(self, "width")
 
     def init(self, key: Key, x: Tree) -> Table:
         key = require_key(self, key, "init(key, x)")
@@ -67,12 +69,11 @@ class OneHot(Layer):
     default JAX's default float. Residuals: none. Raises TypeError for an x that is not of integers.
     """
 
-    n: int
+    n: Annotated[int, Count]
+    """Number of ids."""
     dtype: str | None = None
+    """Floating-point dtype of the outputs, such as bfloat16."""
     curved = False
-
-    def __post_init__(self) -> None:
-        check_count(self, "n")
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_integers(self, x)

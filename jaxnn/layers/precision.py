@@ -1,6 +1,6 @@
 """Mixed precision: parameters in one floating dtype, what is computed with them in another."""
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,9 @@ class MixedPrecision(Layer):
     """
 
     layer: Layer
-    dtype: str = "bfloat16"
+    """What computes in it."""
+    dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+    """Floating-point dtype of what is computed."""
     curved = False
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ Shapes and dtypes are those of `jaxnn.layers.activations`.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from jaxnn.core.refusals import check_floating, dtype_of
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
+from jaxnn.ranges import Finite
 
 
 class Softplus(Activation, name="softplus"):
@@ -48,7 +49,8 @@ class ELU(Activation, name="elu"):
     Residuals: x and y. Source: Clevert, Unterthiner and Hochreiter 2016, eqs. 15 and 16.
     """
 
-    alpha: float = 1.0
+    alpha: Annotated[float, Finite] = 1.0
+    """What it comes down to, below 0."""
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)

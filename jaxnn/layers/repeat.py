@@ -1,7 +1,7 @@
 """n equal layers as one: a loop in the program in place of n copies of its code."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +13,9 @@ from jaxnn.core.layer import Layer, Read, check_layers
 from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.trees import over
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import Pytree, check_count, static
+from jaxnn.core.values import Pytree, static
 from jaxnn.core.watch import stacked
+from jaxnn.ranges import Count
 
 
 class Repeat(Layer):
@@ -39,12 +40,14 @@ class Repeat(Layer):
     """
 
     layer: Layer
-    n: int
+    """What is repeated; it keeps the shape."""
+    n: Annotated[int, Count]
+    """How many times."""
     curved = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_layers("Repeat", (self.layer,))
-        check_count(self, "n")
 
     def init(self, key: Key, x: Tree) -> Params:
         check_floating(self, x)

@@ -1,13 +1,14 @@
 """Layers that change shape or type and have nothing to learn."""
 
 import math
+from typing import Annotated
 
 import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, Shape
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import check_number
+from jaxnn.ranges import Positive
 
 
 class Flatten(Layer):
@@ -41,12 +42,11 @@ class Pixels(Layer):
     Raises TypeError for an x that is not of integers.
     """
 
-    top: float = 255.0
+    top: Annotated[float, Positive] = 255.0
+    """The byte that becomes 1."""
     dtype: str | None = None
+    """Floating-point dtype of the outputs, such as bfloat16."""
     curved = False
-
-    def __post_init__(self) -> None:
-        check_number(self, "top", 0.0, open_low=True)
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         if not jnp.issubdtype(x.dtype, jnp.integer):

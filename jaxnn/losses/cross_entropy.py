@@ -5,13 +5,15 @@ precision when an example is classified almost surely. There `jax.grad` of the u
 less accurate side: in float32 it returns exactly 0 once p_y > 1 - 4e-7.
 """
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.types import Array, Dtype, Tree
-from jaxnn.core.values import check_number
 from jaxnn.losses.loss import Loss, check_alike
+from jaxnn.ranges import Positive, Share
 
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
@@ -32,13 +34,15 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     smoothing: Szegedy et al. 2016, section 7.
     """
 
-    smoothing: float = 0.0
+    smoothing: Annotated[float, Share] = 0.0
+    """Share of the target spread evenly over all classes."""
     ignore_index: int | None = None
+    """Label of the examples to leave out."""
     class_weights: tuple[float, ...] | None = None
+    """How much an example of each class counts."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number(self, "smoothing", 0.0, 1.0)
         given = self.class_weights
         if given is not None and not (
             isinstance(given, tuple) and all(np.isfinite(v) and v >= 0 for v in given)
@@ -182,11 +186,8 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     and, outside of jit, for targets outside [0, 1]. Source: Nielsen 2015, eq. 63.
     """
 
-    positive_weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "positive_weight", 0.0, open_low=True)
+    positive_weight: Annotated[float, Positive] = 1.0
+    """How much the positive side counts."""
 
     def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
         z = outputs

@@ -29,17 +29,12 @@ class Loss(Static):
     """Base of all losses. A subclass writes `__call__`, and the others where it must."""
 
     reduction: Literal["mean", "sum", "none"] = "mean"
+    """What becomes of the values of the examples."""
     name: ClassVar[str]
 
     def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls.name = name
-
-    def __post_init__(self) -> None:
-        if self.reduction not in ("mean", "sum", "none"):
-            raise ValueError(
-                f"{self.name}: expected reduction 'mean', 'sum' or 'none', got {self.reduction!r}"
-            )
 
     def __repr__(self) -> str:
         changed = [

@@ -7,14 +7,15 @@ biases, scales and shifts. Adding `l2` to the gradient is not the same as the de
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.parameters import weights
 from jaxnn.core.types import Number, Params
-from jaxnn.core.values import Pytree, check_number, static
+from jaxnn.core.values import Pytree, static
+from jaxnn.ranges import NotNegative
 
 Selection = Callable[[tuple[Any, ...]], bool]
 
@@ -27,13 +28,11 @@ class Penalty(Pytree):
     """
 
     any_shape = True
-    l1: Any = 0.0
-    l2: Any = 0.0
+    l1: Annotated[Number, NotNegative] = 0.0
+    """On the absolute values."""
+    l2: Annotated[Number, NotNegative] = 0.0
+    """On half of the squares."""
     on: Selection = static(default=weights)
-
-    def __post_init__(self) -> None:
-        check_number(self, "l1", 0.0)
-        check_number(self, "l2", 0.0)
 
     def __call__(self, params: Params) -> tuple[Any, Any]:
         leaves, structure = tree_flatten_with_path(params)

@@ -1,15 +1,16 @@
 """Averages of the parameters over the course of training, for use at inference."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Number, Params, Tree
-from jaxnn.core.values import Pytree, check_number
+from jaxnn.core.values import Pytree
 from jaxnn.optim.asking import asked, reported, started
 from jaxnn.optim.transforms import Transformation, apply_updates
+from jaxnn.ranges import Share
 from jaxnn.readings.reading import Reading
 
 
@@ -40,10 +41,8 @@ class Averaged(Pytree):
     """
 
     optimizer: Transformation
-    decay: Any = 0.999
-
-    def __post_init__(self) -> None:
-        check_number(self, "decay", 0.0, 1.0)
+    decay: Annotated[Number, Share] = 0.999
+    """Share of the average that is kept."""
 
     def read(self, state: Average | None) -> Reading:
         return asked(self.optimizer, state and state.optimizer)

@@ -1,14 +1,15 @@
 """Every example's gradient bounded, and noise on top: the step of differentially private SGD."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over, wide
-from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
-from jaxnn.core.values import Pytree, check_number, static
+from jaxnn.core.types import Array, ArrayLike, Key, Number, Params, Tree
+from jaxnn.core.values import Pytree, static
+from jaxnn.ranges import NotNegative, Positive
 from jaxnn.readings.clipping import clipped
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total
@@ -37,13 +38,12 @@ class clip_examples(Pytree):  # written like a function, because it is used like
     and, in training, where a layer mixes examples. Source: Abadi et al. 2016, algorithm 1.
     """
 
-    bound: Any
-    noise: Any = 0.0
+    bound: Annotated[Number, Positive]
+    """Largest norm of an example's gradient."""
+    noise: Annotated[Number, NotNegative] = 0.0
+    """Deviation of the noise, as a multiple of the bound."""
     how: Literal["flat", "per_layer", "automatic"] = static(default="flat")
-
-    def __post_init__(self) -> None:
-        check_number(self, "noise", 0.0)
-        clipped(self.bound, self.how)  # which looks at both
+    """What is bounded: the whole gradient, each layer's, or the norm taken out of it."""
 
     def read(self, state: ClipState | None) -> tuple[Reading, Reading]:
         return clipped(self.bound, self.how), _Shares(self.bound)

@@ -10,17 +10,18 @@ layer. All other parameters (embeddings, scales, masked or tied weights, convolu
 their plain gradient. Source: Martens and Grosse 2015, sections 3 to 6.
 """
 
-from typing import Any, NamedTuple, NoReturn, get_args
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.types import Array, Key, Params, Tree
-from jaxnn.core.values import Pytree, check_count, check_number, static
+from jaxnn.core.types import Array, Key, Number, Params, Tree
+from jaxnn.core.values import Pytree, static
 from jaxnn.curvature.fisher import Fisher, Source
 from jaxnn.curvature.kronecker_factors import Kronecker, Shared
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.kfac_inverse import Inverse, inverted, preconditioned
+from jaxnn.ranges import Count, Positive, Share
 from jaxnn.readings.linear import gradient
 
 
@@ -56,23 +57,18 @@ class KFAC(Pytree):
     """
 
     optimizer: Any
-    damping: Any = 0.01
-    decay: Any = 0.95
-    every: int = static(default=1)
+    damping: Annotated[Number, Positive] = 0.01
+    """Added to the curvature."""
+    decay: Annotated[Number, Share] = 0.95
+    """Share of the running mean of the factors that is kept."""
+    every: Annotated[int, Count] = static(default=1)
+    """Steps between two looks at the curvature."""
     inverse: Inverse = static(default="exact")
+    """What the damping is added to: the product of the factors, or each of them."""
     fisher: Source = static(default="sampled")
+    """Whose errors the curvature is taken from."""
     shared: Shared = static(default="expand")
-
-    def __post_init__(self) -> None:
-        check_number(self, "damping", 0.0, open_low=True)
-        check_number(self, "decay", 0.0, 1.0)
-        check_count(self, "every")
-        for field, words in {"inverse": Inverse, "fisher": Source, "shared": Shared}.items():
-            if getattr(self, field) not in get_args(words):
-                raise ValueError(
-                    f"KFAC: expected {field} to be one of {get_args(words)}, "
-                    f"got {getattr(self, field)!r}"
-                )
+    """How positions that share a weight count."""
 
     def read(self, state: KFACState | None) -> tuple[Any, Kronecker]:
         """The gradient, and the Fisher matrix in the steps that take it anew."""

@@ -1,11 +1,12 @@
 """The gradient noise scale, followed over a training."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxnn.core.types import Params, Tree
-from jaxnn.core.values import Pytree, check_number
+from jaxnn.core.types import Number, Params, Tree
+from jaxnn.core.values import Pytree
+from jaxnn.ranges import Share
 from jaxnn.readings.linear import gradient
 from jaxnn.readings.noise import noise_scale
 
@@ -31,11 +32,9 @@ class track_noise_scale(Pytree):  # written like a function, because it is used 
     Source: McCandlish et al. 2018, appendix A.1.
     """
 
-    decay: Any = 0.99
+    decay: Annotated[Number, Share] = 0.99
+    """Share of the sums that is kept."""
     read = (gradient, noise_scale)
-
-    def __post_init__(self) -> None:
-        check_number(self, "decay", 0.0, 1.0)
 
     def init(self, params: Params) -> NoiseState:
         return NoiseState(jnp.zeros((), jnp.int32), jnp.zeros(()), jnp.zeros(()))

@@ -6,8 +6,9 @@ p parameter, t = 1, 2, ... the step, eta the learning rate. State and arithmetic
 float32, whatever the parameters are.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,9 @@ import jax.numpy as jnp
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import wide_dtype
-from jaxnn.core.types import Array, Params, Path
-from jaxnn.core.values import Pytree, check_number, static
+from jaxnn.core.types import Array, Number, Params, Path
+from jaxnn.core.values import Pytree, static
+from jaxnn.ranges import Fraction, NotNegative, Positive
 from jaxnn.schedules import rate_at
 
 
@@ -30,11 +32,8 @@ class OptimizerState(NamedTuple):
 class Optimizer(Pytree):
     """Base of all optimizers. A subclass says how many `slots` it keeps and writes `rule`."""
 
-    learning_rate: Any
-
-    def __post_init__(self) -> None:
-        if not callable(self.learning_rate):
-            check_number(self, "learning_rate", 0.0)
+    learning_rate: Annotated[Number, NotNegative] | Callable[[Array], Any]
+    """A number, or a schedule of the step."""
 
     def n_slots(self) -> int:
         """How many arrays the rule keeps for each parameter, zero at first."""
@@ -103,14 +102,14 @@ class SGD(Optimizer):
     """
 
     any_shape = True
-    momentum: Any = None
+    momentum: Annotated[Number, Fraction] | None = None
+    """Share of the last step that is kept."""
     nesterov: bool = static(default=False)
+    """Whether the momentum looks ahead; needs momentum above 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.momentum is not None:
-            check_number(self, "momentum", 0.0, 1.0)
-        elif self.nesterov:
+        if self.nesterov and self.momentum is None:
             raise ValueError("SGD: expected a momentum with nesterov=True, got None; try 0.9")
 
     def n_slots(self) -> int:
@@ -130,11 +129,8 @@ class AdaGrad(Optimizer):
     """s <- s + g^2,   p <- p - eta g / (sqrt(s) + eps). Source: Duchi, Hazan and Singer 2011."""
 
     any_shape = True
-    eps: Any = 1e-10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "eps", 0.0, open_low=True)
+    eps: Annotated[Number, Positive] = 1e-10
+    """Keeps the division finite."""
 
     def n_slots(self) -> int:
         return 1
@@ -153,13 +149,10 @@ class RMSProp(Optimizer):
     """
 
     any_shape = True
-    decay: Any = 0.9
-    eps: Any = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "decay", 0.0, 1.0)
-        check_number(self, "eps", 0.0, open_low=True)
+    decay: Annotated[Number, Fraction] = 0.9
+    """Share of the running mean that is kept."""
+    eps: Annotated[Number, Positive] = 1e-8
+    """Keeps the division finite."""
 
     def n_slots(self) -> int:
         return 1
@@ -181,15 +174,12 @@ class Adam(Optimizer):
     """
 
     any_shape = True
-    b1: Any = 0.9
-    b2: Any = 0.999
-    eps: Any = 1e-8
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "b1", 0.0, 1.0)
-        check_number(self, "b2", 0.0, 1.0)
-        check_number(self, "eps", 0.0, open_low=True)
+    b1: Annotated[Number, Fraction] = 0.9
+    """Share of the running mean of the gradient that is kept."""
+    b2: Annotated[Number, Fraction] = 0.999
+    """Share of the running mean of the squared gradient that is kept."""
+    eps: Annotated[Number, Positive] = 1e-8
+    """Keeps the division finite."""
 
     def n_slots(self) -> int:
         return 2
@@ -211,11 +201,8 @@ class AdamW(Adam):
     """
 
     any_shape = True
-    weight_decay: Any = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number(self, "weight_decay", 0.0)
+    weight_decay: Annotated[Number, NotNegative] = 0.01
+    """Shrinks the weights directly, not through the gradient (decoupled)."""
 
     def update_of(self, path: Path, g: Array, p: Array, slots: Any, eta: Array, t: Array) -> Any:
         u, slots = self.rule(g, p, slots, eta, t)

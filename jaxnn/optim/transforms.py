@@ -8,7 +8,8 @@ anything else with these two methods can be used in `train_step`, such as a pair
 that reads more of a sweep than the gradient says so, see `jaxnn.optim.asking`.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Annotated, Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,9 @@ import jax.numpy as jnp
 from jaxnn.core.parameters import weights
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import global_norm
-from jaxnn.core.types import Array, Params, Path, Tree
-from jaxnn.core.values import Pytree, check_number
+from jaxnn.core.types import Array, Number, Params, Path, Tree
+from jaxnn.core.values import Pytree
+from jaxnn.ranges import NotNegative, Positive
 from jaxnn.schedules import rate_at
 
 
@@ -30,10 +32,7 @@ class Transformation(Protocol):
 
 
 class _Clip(Pytree):
-    limit: Any
-
-    def __post_init__(self) -> None:
-        check_number(self, "limit", 0.0, open_low=True)
+    limit: Annotated[Number, Positive]
 
     def init(self, params: Params) -> tuple[()]:
         return ()
@@ -80,11 +79,7 @@ class soft_threshold(Pytree):  # written like a function, because it is used lik
     """
 
     any_shape = True
-    threshold: Any
-
-    def __post_init__(self) -> None:
-        if not callable(self.threshold):
-            check_number(self, "threshold", 0.0)
+    threshold: Annotated[Number, NotNegative] | Callable[[Array], Any]
 
     def init(self, params: Params) -> Params:
         return jnp.zeros((), jnp.int32)

@@ -1,6 +1,6 @@
 """Clipping: no example moves the parameters by more than a bound."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,9 @@ from jax.tree_util import tree_flatten_with_path
 
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over, wide
-from jaxnn.core.types import Array, ArrayLike, Tree
-from jaxnn.core.values import check_number, static
+from jaxnn.core.types import Array, ArrayLike, Number, Tree
+from jaxnn.core.values import static
+from jaxnn.ranges import Positive
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total
 
@@ -35,19 +36,13 @@ class clipped(Reading):  # written like a function, because it is used like one
     Source: Abadi et al. 2016, algorithm 1; automatic: Bu et al. 2022, eq. 4.2.
     """
 
-    bound: Any
+    bound: Annotated[Number, Positive]
+    """Largest norm of an example."""
     how: Literal["flat", "per_layer", "automatic"] = static(default="flat")
-    gamma: Any = 0.01
+    gamma: Annotated[Number, Positive] = 0.01
+    """Added to the norm, in automatic clipping."""
     despite_mixing: bool = static(default=False)
     per_example = True
-
-    def __post_init__(self) -> None:
-        check_number(self, "bound", 0.0, open_low=True)
-        check_number(self, "gamma", 0.0, open_low=True)
-        if self.how not in ("flat", "per_layer", "automatic"):
-            raise ValueError(
-                f"clipped: expected how to be 'flat', 'per_layer' or 'automatic', got {self.how!r}"
-            )
 
     def finish(self, readings: Tree, c: ArrayLike) -> Any:
         squares = over(Factor, lambda factor: norms(wide(factor)), readings)

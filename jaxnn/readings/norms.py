@@ -39,12 +39,6 @@ class SquaredNorms(Reading):
     per_example = True
     concatenates = True
 
-    def __post_init__(self) -> None:
-        if self.form not in ("auto", "gram", "each"):
-            raise ValueError(
-                f"SquaredNorms: expected form 'auto', 'gram' or 'each', got {self.form!r}"
-            )
-
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return norms(wide(factor), self.form)
 

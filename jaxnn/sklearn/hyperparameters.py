@@ -6,25 +6,24 @@ from numbers import Integral
 from typing import Any
 
 from jaxnn.core.values import check_number
+from jaxnn.ranges import Fraction, NotNegative, Positive, Range
 from jaxnn.sklearn.network import ACTIVATIONS
 
-BELOW_ONE = math.nextafter(1.0, 0.0)
 CHOICES = {
     "solver": ("adam", "sgd", "lbfgs"),
     "learning_rate": ("constant", "invscaling", "adaptive"),
 }
-# name: lowest, highest, and whether the lowest itself is left out
 RANGES = {
-    "alpha": (0.0, math.inf, False),
-    "learning_rate_init": (0.0, math.inf, True),
-    "power_t": (0.0, math.inf, False),
-    "tol": (0.0, math.inf, False),
-    "momentum": (0.0, 1.0, False),
-    "validation_fraction": (0.0, BELOW_ONE, True),
-    "beta_1": (0.0, BELOW_ONE, False),
-    "beta_2": (0.0, BELOW_ONE, False),
-    "epsilon": (0.0, math.inf, True),
-    "dropout": (0.0, BELOW_ONE, False),
+    "alpha": NotNegative,
+    "learning_rate_init": Positive,
+    "power_t": NotNegative,
+    "tol": NotNegative,
+    "momentum": Fraction,
+    "validation_fraction": Range(0.0, 1.0, open_low=True, open_high=True),
+    "beta_1": Fraction,
+    "beta_2": Fraction,
+    "epsilon": Positive,
+    "dropout": Fraction,
 }
 
 
@@ -71,8 +70,8 @@ class Hyperparameters:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise self.unexpected(name, f"one of {known}")
-        for name, (low, high, open_low) in RANGES.items():
-            check_number(self, name, low, high, open_low=open_low)
+        for name, allowed in RANGES.items():
+            check_number(self, name, allowed)
         for name in ("max_iter", "max_fun"):
             if not is_count(getattr(self, name)):
                 raise self.unexpected(name, "a whole number >= 1")

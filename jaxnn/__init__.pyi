@@ -77,6 +77,7 @@ from jaxnn.readings import (
     squared_norms as squared_norms,
     total as total,
 )
+from jaxnn.saving import load as load, save as save
 from jaxnn.sweep import (
     accumulate as accumulate,
     accuracy as accuracy,

@@ -9,7 +9,6 @@ import pytest
 
 import jaxnn as nn
 from experiments.common.failures import ConfigError
-from experiments.common.runs import load_parameters
 from experiments.config import (
     SGD,
     AdamW,
@@ -61,7 +60,7 @@ def test_the_saved_parameters_are_those_of_the_last_epoch(tmp_path):
     metrics = run(experiment, tmp_path)
     task = task_of(experiment)
     like = task.net.init(jax.random.key(1), task.train.x[:1])
-    params = load_parameters(tmp_path / "parameters.safetensors", like)
+    params = nn.load(tmp_path / "parameters.safetensors", like)
     assert scores(task, params)["test_loss"] == metrics["test_loss"]
 
 
@@ -225,7 +224,7 @@ def test_dropout_and_batch_norm_are_trained_and_frozen_for_the_test(tmp_path):
     saved = nn.serial(nn.Dense(32), nn.layers.Rescale(), nn.relu, nn.linear, nn.Dense(3))
     like = saved.init(jax.random.key(0), jax.ShapeDtypeStruct((2, 13), np.float32))
     task = task_of(load(str(path), []))._replace(net=saved)
-    params = load_parameters(tmp_path / "parameters.safetensors", like)
+    params = nn.load(tmp_path / "parameters.safetensors", like)
     assert scores(task, params)["test_loss"] == metrics["test_loss"]
 
 

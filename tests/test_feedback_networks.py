@@ -9,7 +9,6 @@ import pytest
 from jax.tree_util import tree_flatten_with_path
 
 import jaxnn as nn
-from experiments.common.runs import load_parameters, save_parameters
 from experiments.config import Dense
 from experiments.config.file import load
 from experiments.config.network import BackwardName
@@ -50,8 +49,8 @@ def test_a_network_with_rules_is_summed_up_saved_and_frozen_like_any_other(tmp_p
     net = with_rule(nn.serial(nn.Dense(7), nn.Dropout(0.5), nn.Dense(3)), FeedbackAlignment())
     assert [row.path for row in nn.summary(net, X).rows] == ["[0]", "[1]", "[2]"]
     params, _ = setting(net, X)
-    save_parameters(tmp_path / "p", params)
-    assert_trees_close(load_parameters(tmp_path / "p", jax.eval_shape(net.init, KEY, X)), params, 0)
+    nn.save(tmp_path / "p", params)
+    assert_trees_close(nn.load(tmp_path / "p", jax.eval_shape(net.init, KEY, X)), params, 0)
     frozen, kept = nn.freeze(net, params)
     assert frozen == with_rule(nn.serial(nn.Dense(7), nn.linear, nn.Dense(3)), FeedbackAlignment())
     assert_trees_close(kept[2], params[2], rtol=0)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments.common.runs import load_parameters
 from experiments.data import load
 from experiments.lectures.demos import characters, derivations, descent, regularisation, starts
 from experiments.lectures.derivations import table
@@ -35,7 +34,7 @@ def test_the_best_of_many_starts_is_kept(tmp_path, capsys, monkeypatch):
     assert best < median < worst
     data = load("iris")
     like = starts.NET.init(jax.random.key(0), data.x)
-    params = load_parameters(tmp_path / "parameters.safetensors", like)
+    params = nn.load(tmp_path / "parameters.safetensors", like)
     got = nn.evaluate(starts.NET, starts.LOSS, params, data.x, data.y)["loss"]
     assert f"{float(got):.4f}" == f"{best:.4f}"
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from jaxnn.saving import write_whole
 
 
 def new_folder(out: Path, name: str) -> Path:
@@ -96,91 +96,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-_HEADER = "jaxnn"
-
-
-def write_tensors(path: Path, tree: Any, header: Mapping[str, str] | None = None) -> None:
-    """Write a tree of arrays as safetensors; a leaf is called by its path, such as `0/weight`."""
-    from safetensors.numpy import save
-
-    # The writer copies memory as it lies, so a transposed array would come back scrambled. Not
-    # np.ascontiguousarray: it gives an array of no dimension one.
-    tensors = {name: np.asarray(leaf, order="C") for name, leaf in named(tree).items()}
-    # One entry, because the writer puts several in an order that changes from process to process.
-    entry = {_HEADER: json.dumps(header)} if header else None
-    write_whole(path, save(tensors, metadata=entry))
-
-
-def read_tensors(path: Path, like: Any) -> tuple[Any, dict[str, str]]:
-    """(tree, header): what `write_tensors` wrote, as arrays with the structure of `like`.
-
-    Raises FileNotFoundError if there is no such file, and ValueError if it is not safetensors, or
-    its names, shapes or dtypes are not those of `like`: one line for each difference.
-    """
-    import jax
-    from safetensors import SafetensorError, safe_open
-
-    wanted = named(like)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            # The header first: nothing is read of a file that holds something else.
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            came = {name: _kind_of(part) for name, part in slices.items()}
-            if differences := _differences(came, wanted):
-                raise ValueError(
-                    "\n  ".join([f"{path}: not the parameters of this network", *differences])
-                )
-            leaves = [file.get_tensor(name) for name in wanted]
-            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
-    except SafetensorError as error:
-        raise ValueError(f"{path}: not a safetensors file: {error}") from None
-    return jax.tree.unflatten(jax.tree.structure(like), leaves), header
-
-
-def save_parameters(path: Path, params: Any) -> None:
-    """Write parameters as safetensors."""
-    write_tensors(path, params)
-
-
-def load_parameters(path: Path, like: Any) -> Any:
-    """Read what `save_parameters` wrote, as JAX arrays. Raises as `read_tensors`."""
-    import jax
-
-    return jax.device_put(read_tensors(path, like)[0])
-
-
-def named(tree: Any) -> dict[str, Any]:
-    """The leaves by their path, in the order of the tree."""
-    from jax.tree_util import keystr, tree_flatten_with_path
-
-    leaves, _ = tree_flatten_with_path(tree)
-    return {keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
-
-
-def _differences(found: Mapping[str, str], wanted: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for name in sorted(found.keys() | wanted.keys()):
-        came = found.get(name, "nothing")
-        expected = _kind(wanted[name]) if name in wanted else "nothing"
-        if came != expected:
-            lines.append(f"{name}: the file has {came}, the network {expected}")
-    return lines
-
-
-_DTYPES = {"F": "float", "I": "int", "U": "uint", "BF": "bfloat"}  # F32 in the file is float32
-
-
-def _kind_of(part: Any) -> str:
-    name = part.get_dtype()
-    letters = name.rstrip("0123456789")
-    dtype = _DTYPES.get(letters, letters.lower()) + name[len(letters) :]
-    return f"{dtype}{list(part.get_shape())}"
-
-
-def _kind(array: Any) -> str:
-    return f"{np.dtype(array.dtype)}{list(array.shape)}"
-
-
 def _plain(value: Any) -> Any:
     """The value in what JSON knows; anything that is not a container or text has to be a number."""
     if value is None or isinstance(value, str | bool | int):
@@ -191,22 +106,6 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     number = float(value)
     return number if math.isfinite(number) else str(number)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, even if the power goes.
-
-    Raises OSError where that is impossible; what stood there before is then untouched.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def link_whole(source: Path, path: Path) -> None:

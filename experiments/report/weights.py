@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.runs import named
 from experiments.report.images import image, signed
 from experiments.report.markup import paragraph
+from jaxnn.saving import named
 
 MOST = 64  # units
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+import jaxnn as nn
 from experiments.common.failures import ConfigError
-from experiments.common.runs import read_tensors, write_tensors
 from experiments.sweeping.record import FORMAT, Sweep, labels
 from experiments.sweeping.together import Member, first_states, together
 from experiments.sweeping.track import Track
 from experiments.training import nonfinite
 from experiments.training.loop import Epoch
+from jaxnn import saving
 
 
 class _Moment(NamedTuple):
@@ -101,7 +102,7 @@ class Group:
             self._path.unlink(missing_ok=True)
         elif due:
             tree = self._now._replace(epoch=np.asarray(self.epoch, np.int64))
-            write_tensors(self._path, tree, self._header)
+            nn.save(self._path, tree, self._header)
             self._saved = self._now
 
     def _keep(self, track: Track, index: int) -> None:
@@ -115,7 +116,7 @@ class Group:
         if not self._path.exists():
             return start
         try:
-            found, header = read_tensors(self._path, start._replace(epoch=np.zeros((), np.int64)))
+            found, header = saving.read(self._path, start._replace(epoch=np.zeros((), np.int64)))
         except ValueError as error:
             raise ConfigError(str(error)) from None
         for name, expected in self._header.items():

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.common.runs import Lines, save_parameters, write_json
+import jaxnn as nn
+from experiments.common.runs import Lines, write_json
 from experiments.config.toml import to_toml
 from experiments.sweeping.record import Sweep
 from experiments.sweeping.together import Member
@@ -76,7 +77,7 @@ class Track:
         self.keep(last, len(self._values), best)
         state = last if self._experiment.train.patience is None else best
         params = frozen(self._experiment, self.member.task.net, state)[1]
-        save_parameters(self._folder / "parameters.safetensors", params)
+        nn.save(self._folder / "parameters.safetensors", params)
         self.over = True
 
     def diverge(self, number: int) -> None:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from experiments.common.runs import read_tensors, write_tensors
+from jaxnn import saving
 
 FORMAT = "jaxnn checkpoint 1"
 
@@ -28,9 +28,8 @@ class Checkpoint(NamedTuple):
 
 def save(path: Path, checkpoint: Checkpoint, belongs: dict[str, str]) -> None:
     """Write a checkpoint, and in its header what it belongs to. Raises OSError if it cannot."""
-    bits = jax.random.key_data(checkpoint.key)
-    kept = checkpoint._replace(key=bits, epoch=np.asarray(checkpoint.epoch, np.int64))
-    write_tensors(path, jax.device_get(kept), {"format": FORMAT, **belongs})
+    kept = checkpoint._replace(epoch=np.asarray(checkpoint.epoch, np.int64))
+    nn.save(path, kept, {"format": FORMAT, **belongs})
 
 
 def load(path: Path, like: Checkpoint, belongs: dict[str, str]) -> Checkpoint:
@@ -39,16 +38,12 @@ def load(path: Path, like: Checkpoint, belongs: dict[str, str]) -> Checkpoint:
     Raises FileNotFoundError if there is none, and ValueError if the file is damaged, comes from
     elsewhere, or belongs to another config or other data: what differs, line by line.
     """
-    bits = jax.random.key_data(like.key)
-    shape = like._replace(key=bits, epoch=np.zeros((), np.int64))
-    found, header = read_tensors(path, shape)
+    found, header = saving.read(path, like._replace(epoch=np.zeros((), np.int64)))
     expected = {"format": FORMAT, **belongs}
     for name, value in expected.items():
         if header.get(name) != value:
             raise ValueError(_foreign(path, name, header.get(name), value))
-    state = jax.device_put(found.state)
-    key = jax.random.wrap_key_data(found.key, impl=jax.random.key_impl(like.key))
-    return Checkpoint(state, int(found.epoch), key)
+    return Checkpoint(jax.device_put(found.state), int(found.epoch), found.key)
 
 
 def _foreign(path: Path, name: str, came: str | None, expected: str) -> str:

@@ -7,8 +7,6 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from experiments.common.failures import ConfigError
-from experiments.common.runs import load_parameters
 from experiments.config import Experiment
 from experiments.config.toml import to_toml
 from experiments.data.description import Description
@@ -39,7 +37,7 @@ def stored_network(
     try:
         if finished.exists() and not best:
             net, shapes = jax.eval_shape(lambda state: frozen(experiment, net, state), like)
-            return net, load_parameters(finished, shapes)
+            return net, nn.load(finished, shapes)
         path = folder / ("best.safetensors" if best else "checkpoint.safetensors")
         belongs = {"config": to_toml(experiment), "data": description["fingerprint"]}
         found = checkpoint.load(path, Checkpoint(like, 0, run_key(experiment)), belongs)

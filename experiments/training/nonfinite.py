@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from experiments.common.runs import named
 from experiments.config import Experiment, Train
 from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key
@@ -25,6 +24,7 @@ from jaxnn.core import Pytree, static
 from jaxnn.core.watch import Seen, seen, watched, without_notes
 from jaxnn.fast import draws
 from jaxnn.optim.asking import asked, with_penalty
+from jaxnn.saving import named
 from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
 

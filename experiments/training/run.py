@@ -13,7 +13,6 @@ from experiments.common.runs import (
     Lines,
     environment,
     link_whole,
-    save_parameters,
     write_json,
     write_whole,
 )
@@ -195,7 +194,7 @@ def _finish(this: _Run, metrics: list[dict[str, Any]]) -> dict[str, Any]:
             "put the file back that the run wrote, or run again"
         )
     params = frozen(this.experiment, this.task.net, found.state)[1]
-    save_parameters(this.folder / "parameters.safetensors", params)
+    nn.save(this.folder / "parameters.safetensors", params)
     return metrics[chosen]
 
 

@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 import jaxnn as nn
 from experiments.common.failures import ConfigError
-from experiments.common.runs import named
+from jaxnn.saving import named
 
 _FILES = ("best.safetensors", "checkpoint.safetensors")
 

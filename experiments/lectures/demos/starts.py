@@ -17,7 +17,6 @@ from rich.table import Table
 
 import jaxnn as nn
 from experiments.common.plots import COLOURS, legend_below, panels, save
-from experiments.common.runs import save_parameters
 from experiments.data import Dataset, load
 
 NET = nn.serial(
@@ -78,9 +77,7 @@ def run(folder: Path) -> None:
     found = explore(load("iris"))
     best = int(found.losses[-1].argmin())
     Console(width=100).print(table(found))
-    save_parameters(
-        folder / "parameters.safetensors", jax.tree.map(lambda leaf: leaf[best], found.params)
-    )
+    nn.save(folder / "parameters.safetensors", jax.tree.map(lambda leaf: leaf[best], found.params))
     figure, (axes,) = panels(1)
     epochs = np.arange(1, EPOCHS + 1)
     axes.plot(epochs, found.losses, color="0.75", linewidth=0.6)

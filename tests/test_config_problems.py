@@ -49,6 +49,10 @@ def problems(path: str, *overrides: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+LAYERS = (
+    "activation, batch_norm, dense, drop_connect, dropout, embedding, flatten, mixed_precision, "
+    "one_hot, parallel, repeat, serial, skip"
+)
 ACTIVATIONS = "elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softmax, softplus, step, tanh"
 
 ONE_PROBLEM = {
@@ -107,13 +111,11 @@ ONE_PROBLEM = {
     "inf": (("lr = 1", "l1 = inf\nlr = 1"), "train.l1: expected a finite number (got inf)"),
     "unknown layer": (
         ('kind = "activation"', 'kind = "pool"'),
-        "model.layers.1: unknown layer 'pool', "
-        "known: activation, batch_norm, dense, dropout, flatten",
+        f"model.layers.1: unknown layer 'pool', known: {LAYERS}",
     ),
     "misspelt layer": (
         ('kind = "dense"', 'kind = "Dence"'),
-        "model.layers.0: unknown layer 'Dence', did you mean 'dense'? "
-        "known: activation, batch_norm, dense, dropout, flatten",
+        f"model.layers.0: unknown layer 'Dence', did you mean 'dense'? known: {LAYERS}",
     ),
     "unknown data set": (
         ('"iris"', '"mnits"'),
@@ -149,7 +151,7 @@ ONE_PROBLEM = {
     ),
     "parameter of relu": (
         ('"elu"', '"relu"\nparameter = 2'),
-        "model.layers.1: relu takes no parameter, only these do: leaky_relu, elu, linear, step",
+        "model.layers.1: relu takes no parameter, only these do: elu, leaky_relu, linear, step",
     ),
     "nesterov without momentum": (
         ("momentum = 0.9", "nesterov = true"),
@@ -185,8 +187,7 @@ def test_all_problems_come_at_once(tmp_path: Path):
     )
     assert problems(path) == [
         f"{path}: 3 problems",
-        "  model.layers.1: unknown layer 'dropuot', did you mean 'dropout'? "
-        "known: activation, batch_norm, dense, dropout, flatten",
+        f"  model.layers.1: unknown layer 'dropuot', did you mean 'dropout'? known: {LAYERS}",
         "  train.epochs: expected a whole number (got 'twenty')",
         "  train.optimizer.momentun: unknown key, did you mean 'momentum'? (got 0.9)",
     ]

@@ -6,54 +6,33 @@ files of their own; import everything from here. A string under a field is its h
 command line.
 """
 
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from experiments.config.data import Data, DataName
 from experiments.config.network import (
+    INITIALIZERS,
+    LAYERS,
+    LOSSES,
     Activation,
     ActivationName,
-    BatchNorm,
-    ConstantInit,
-    Dense,
-    Dropout,
-    Flatten,
-    Glorot,
-    HalfSquare,
-    He,
-    InitSpec,
     LayerSpec,
-    Lecun,
     LossSpec,
     Model,
-    Normal,
-    SigmoidCrossEntropy,
-    SoftmaxCrossEntropy,
-    SumSquare,
-    Uniform,
 )
 from experiments.config.training import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    ConstantRate,
-    Cosine,
-    Exponential,
-    Inverse,
+    OPTIMIZERS,
+    SCHEDULES,
     OptimizerSpec,
     Plateau,
-    RMSProp,
     ScheduleSpec,
-    Step,
     Train,
 )
-from experiments.config.types import Section
+from experiments.config.types import Section, section
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Experiment(Section):
     """Everything one run depends on."""
 
@@ -67,42 +46,31 @@ class Experiment(Section):
     train: Train
 
 
+_KINDS = {
+    made.__name__: made
+    for tables in (INITIALIZERS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULES)
+    for made in tables.values()
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The table of a kind by the name of its class, such as `Dense`, `Glorot` or `Cosine`."""
+    if name in _KINDS:
+        return _KINDS[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
-    "SGD",
     "Activation",
     "ActivationName",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "BatchNorm",
-    "ConstantInit",
-    "ConstantRate",
-    "Cosine",
     "Data",
     "DataName",
-    "Dense",
-    "Dropout",
     "Experiment",
-    "Exponential",
-    "Flatten",
-    "Glorot",
-    "HalfSquare",
-    "He",
-    "InitSpec",
-    "Inverse",
     "LayerSpec",
-    "Lecun",
     "LossSpec",
     "Model",
-    "Normal",
     "OptimizerSpec",
     "Plateau",
-    "RMSProp",
     "ScheduleSpec",
-    "SigmoidCrossEntropy",
-    "SoftmaxCrossEntropy",
-    "Step",
-    "SumSquare",
     "Train",
-    "Uniform",
 ]

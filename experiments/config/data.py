@@ -3,13 +3,12 @@
 A string under a field is its help text on the command line.
 """
 
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from experiments.config.types import BelowOne, Section
+from experiments.config.types import Fraction, Section, section
 
 DataName = Literal["digits", "iris", "wine", "breast_cancer", "diabetes", "mnist"]
 TABLES = (".csv", ".tsv")
@@ -18,7 +17,7 @@ _OF_A_PATH = ("target", "task", "weights", "test_path", "ignore")
 _OF_A_TABLE = ("target", "weights", "ignore")
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Data(Section):
     """The examples: either `name` or `path`."""
 
@@ -38,7 +37,7 @@ class Data(Section):
     """Columns to leave out, of a .csv or .tsv file."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share of the examples kept for the test; without effect where they have a test part."""
-    validation_fraction: BelowOne = 0.0
+    validation_fraction: Fraction = 0.0
     """Share of the training part kept for validation."""
 
     def __post_init__(self) -> None:

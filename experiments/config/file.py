@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -97,6 +98,9 @@ def _read(path: Path, shown: str) -> dict[str, Any]:
 
 @cache
 def _adapter() -> TypeAdapter[Experiment]:
+    # No plugin of pydantic's may change what a config is, and to look for some takes as long as to
+    # read a config.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return TypeAdapter(Experiment)
 
 

@@ -1,119 +1,86 @@
 """The network half of a config: layers, how their weights start, and the loss.
 
-A string under a field is its help text on the command line.
+Layers, initialisers, losses and backward rules are those the library makes public; what stands here
+is what a config adds to them. A string under a field is its help text on the command line.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from experiments.config.types import BelowOne, Count, Positive, Section
+from experiments.config.library import Declared, arguments, public
+from experiments.config.tables import Nouns, Own, one_of, snake, table
+from experiments.config.types import Section, section
 
-ActivationName = Literal[
-    "linear", "step", "sigmoid", "tanh", "relu", "leaky_relu", "softplus", "elu", "gelu", "silu",
-    "softmax",
-]  # fmt: skip
+NOT_OFFERED = {
+    "zeros": "the initialiser constant with value 0",
+    "WarmUp": "the key warm_up of every schedule",
+    "Pixels": "stands in front of the layers by itself where the data are images",
+}
+_SUMMED = ("reduction", "class_weights", "ignore_index")  # as `train` says, and data are labelled
+
+
+def derived(base: str, room: str = "") -> dict[str, Declared]:
+    """What the library declares of a kind: everything public that goes back to this class."""
+    every = public(room).items()
+    return {n: f for n, f in every if base in f.lineage[1:] and n not in NOT_OFFERED}
+
+
+_ACTIVATIONS = derived("Activation")
+WITH_PARAMETER = [name for name, found in _ACTIVATIONS.items() if found.fields]
+_STARTS = public("jaxnn.initializers")
 BackwardName = Literal[
     "backprop", "feedback_alignment", "sign_symmetric", "kolen_pollack", "weight_mirror",
     "direct_feedback_alignment", "direct_random_target_projection",
 ]  # fmt: skip
-WITH_PARAMETER = ("leaky_relu", "elu", "linear", "step")
+
+if TYPE_CHECKING:
+    ActivationName = str
+else:
+    ActivationName = Literal[tuple(_ACTIVATIONS)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Glorot(Section):
-    """Variance 2 / (fan in + fan out)."""
-
-    distribution: Literal["normal", "uniform"] = "uniform"
-    """Shape of the distribution; its variance is the same either way."""
-    kind: Literal["glorot"] = "glorot"
+def _ordered(self: Any) -> None:
+    if self.low >= self.high:
+        raise ValueError(f"low must be below high (got low {self.low}, high {self.high})")
 
 
-@dataclass(frozen=True, kw_only=True)
-class He(Section):
-    """Variance 2 / fan in."""
-
-    distribution: Literal["normal", "uniform"] = "normal"
-    """Shape of the distribution; its variance is the same either way."""
-    kind: Literal["he"] = "he"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lecun(Section):
-    """Variance 1 / fan in."""
-
-    distribution: Literal["normal", "uniform"] = "normal"
-    """Shape of the distribution; its variance is the same either way."""
-    kind: Literal["lecun"] = "lecun"
+def _initializer(name: str) -> Any:
+    found = _STARTS[name]
+    left_out = ("gain", "fan") if found.given else ()  # what such a name stands for
+    title = {"constant": "ConstantInit"}.get(name, name.title().replace("_", ""))
+    check = _ordered if name == "uniform" else None
+    return table(found, Nouns(__name__, {}), name, title, left_out, check=check)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Normal(Section):
-    """Normal around 0, whatever the size of the layer."""
-
-    std: Positive
-    """Standard deviation."""
-    kind: Literal["normal"] = "normal"
+INITIALIZERS = {name: _initializer(name) for name in _STARTS if name not in NOT_OFFERED}
+_of_vectors = {
+    k: t for k, t in INITIALIZERS.items() if "variance_scaling" not in _STARTS[k].lineage
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Uniform(Section):
-    """Uniform between two numbers, whatever the size of the layer."""
-
-    low: float
-    """Smallest weight."""
-    high: float
-    """Largest weight."""
-    kind: Literal["uniform"] = "uniform"
-
-    def __post_init__(self) -> None:
-        if self.low >= self.high:
-            raise ValueError(f"low must be below high (got low {self.low}, high {self.high})")
+def _default(node: ast.expr) -> Any:
+    """A default of the library, where an initialiser may stand for itself or be called."""
+    if isinstance(node, ast.Name):
+        given = _STARTS[node.id].given
+        return INITIALIZERS[node.id]() if node.id in INITIALIZERS else given and _default(given)
+    if isinstance(node, ast.Call):
+        kind = ast.unparse(node.func)
+        given = arguments(node, _STARTS[kind].fields)
+        return INITIALIZERS[kind](**{n: ast.literal_eval(value) for n, value in given.items()})
+    return ast.literal_eval(node)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConstantInit(Section):
-    """Every weight the same."""
-
-    value: float
-    """The weight."""
-    kind: Literal["constant"] = "constant"
-
-
-InitSpec = Annotated[
-    Glorot | He | Lecun | Normal | Uniform | ConstantInit, Field(discriminator="kind")
-]
-
-
-BiasInitSpec = Annotated[Normal | Uniform | ConstantInit, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dense(Section):
-    """Weights, biases and an activation."""
-
-    units: Count
-    """Number of outputs."""
-    activation: ActivationName = "linear"
-    """Function applied to the outputs."""
-    init: InitSpec = Glorot()
-    """How the weights start."""
-    bias_init: BiasInitSpec = ConstantInit(value=0.0)
-    """How the biases start."""
-    bias: bool = True
-    """Whether a bias is added."""
-    kind: Literal["dense"] = "dense"
-
-
-@dataclass(frozen=True, kw_only=True)
+@section
 class Activation(Section):
     """An activation function as a layer of its own, where it can take a parameter."""
 
     name: ActivationName
     """Which function."""
     parameter: float | None = None
-    """Slope of leaky_relu, alpha of elu, factor of linear and step; unset: the usual one."""
+    """Its number, such as the slope of leaky_relu; unset: the usual one."""
     kind: Literal["activation"] = "activation"
 
     def __post_init__(self) -> None:
@@ -122,101 +89,70 @@ class Activation(Section):
             raise ValueError(f"{self.name} takes no parameter, only these do: {takers}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flatten(Section):
-    """Turns each example, an image say, into one row of numbers."""
-
-    kind: Literal["flatten"] = "flatten"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dropout(Section):
-    """Sets entries to zero at random while training, and does nothing at the test."""
-
-    drop_rate: BelowOne
-    """Fraction dropped, not the fraction kept."""
-    per: Literal["example", "batch"] = "example"
-    """Whether each example has a mask of its own, or the mini-batch has one for all."""
-    draw: Literal["bernoulli", "exact"] = "bernoulli"
-    """Each entry on its own, or exactly that fraction of every row."""
-    rescale: Literal["training", "inference"] = "training"
-    """When the loss of size is made up for."""
-    on_output: bool = False
-    """Has to be true behind the last dense layer, where outputs themselves are dropped."""
-    kind: Literal["dropout"] = "dropout"
+_after = {"activation": Own(ActivationName, "linear", "Function applied to the outputs.")}
+_at_the_end = {
+    "on_output": Own(
+        bool, False, "Has to be true behind the last dense layer, where it works on the outputs."
+    )
+}
+_OWN = {"Dense": _after, "DropConnect": _after, "Dropout": _at_the_end, "BatchNorm": _at_the_end}
+_in_layers = Nouns(
+    __name__,
+    {
+        "Layer": "LayerSpec",
+        "Initializer": one_of(INITIALIZERS),
+        "BiasInitializer": one_of(_of_vectors),
+    },
+    _default,
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchNorm(Section):
-    """Mean 0 and variance 1 over the mini-batch; before an activation or behind it."""
-
-    learned: bool = True
-    """Whether a scale and a shift are learned behind it."""
-    eps: Positive = 1e-3
-    """Added to the variance, inside the root."""
-    on_output: bool = False
-    """Has to be true behind the last dense layer, where outputs themselves are normalised."""
-    kind: Literal["batch_norm"] = "batch_norm"
+def _layers() -> Mapping[str, Any]:
+    found = {name: f for name, f in derived("Layer").items() if not f.given}
+    found["Serial"] = public("jaxnn.layers")["Serial"]  # at the top it is the function `serial`
+    return {snake(n): table(f, _in_layers, snake(n), n, own=_OWN.get(n)) for n, f in found.items()}
 
 
-LayerSpec = Annotated[
-    Dense | Activation | Flatten | Dropout | BatchNorm, Field(discriminator="kind")
-]
+LAYERS = {**_layers(), "activation": Activation}
+LOSSES = {
+    name: table(found, Nouns(__name__, {}), name, found.lineage[0], _SUMMED)
+    for name, found in derived("Loss").items()
+}
+
+_cross_entropy = LOSSES["softmax_cross_entropy"]()
+
+if TYPE_CHECKING:
+    LayerSpec = LossSpec = Any
+else:
+    LayerSpec, LossSpec = one_of(LAYERS), one_of(LOSSES)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SoftmaxCrossEntropy(Section):
-    """For one class out of several; the last layer gives one number per class."""
-
-    smoothing: BelowOne = 0.0
-    """Share of the target spread evenly over all classes."""
-    kind: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SigmoidCrossEntropy(Section):
-    """For yes-or-no questions; the last layer gives one number per question."""
-
-    kind: Literal["sigmoid_cross_entropy"] = "sigmoid_cross_entropy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HalfSquare(Section):
-    """Half the squared error."""
-
-    kind: Literal["half_square"] = "half_square"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SumSquare(Section):
-    """The squared error, without the half."""
-
-    kind: Literal["sum_square"] = "sum_square"
-
-
-LossSpec = Annotated[
-    SoftmaxCrossEntropy | SigmoidCrossEntropy | HalfSquare | SumSquare,
-    Field(discriminator="kind"),
-]
-
-
-@dataclass(frozen=True, kw_only=True)
+@section
 class Model(Section):
     """The network."""
 
     layers: Annotated[tuple[LayerSpec, ...], Field(min_length=1)]
     """First to last."""
-    loss: LossSpec = SoftmaxCrossEntropy()
+    loss: LossSpec = _cross_entropy
     """What training makes small."""
     backward: BackwardName = "backprop"
     """How the error of the outputs comes down to the dense layers."""
 
     def __post_init__(self) -> None:
         for number, layer in reversed(list(enumerate(self.layers))):
-            if isinstance(layer, Dense):
+            if any(inner.kind in ("dense", "drop_connect") for inner in every_layer(layer)):
                 break
-            if isinstance(layer, Dropout | BatchNorm) and not layer.on_output:
+            if getattr(layer, "on_output", True) is False:
                 raise ValueError(
                     f"layers.{number}: {layer.kind} behind the last dense layer works on the "
                     "outputs; move it up, or say on_output = true"
                 )
+
+
+def every_layer(layer: Any) -> list[Any]:
+    """The table of a layer, and those of the layers inside it."""
+    found = [layer]
+    for value in vars(layer).values():
+        for inner in value if isinstance(value, tuple) else (value,):
+            found += every_layer(inner) if getattr(inner, "kind", None) in LAYERS else []
+    return found

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from experiments.common.failures import did_you_mean
-from experiments.config import Experiment
+from experiments.config import LAYERS, Experiment
 
 _BOUNDS = {
     "greater_than": ("greater than", "gt"),
@@ -26,7 +26,6 @@ _SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 # What the words at these keys name, where the key itself is not the noun.
 _NOUNS = {
     "data.name": "data set",
-    "model.layers": "layer",
     "model.layers.name": "activation",
     "model.layers.init": "initialisation",
     "train.metrics": "metric",
@@ -96,7 +95,7 @@ def _problem(detail: ErrorDetails, place: _Place) -> str:
 
 def _unknown_word(place: _Place, word: object, choices: Iterable[str]) -> str:
     path = ".".join(key for key in place.keys if isinstance(key, str))
-    noun = _NOUNS.get(path, place.keys[-1])
+    noun = "layer" if {*LAYERS} == {*choices} else _NOUNS.get(path, place.keys[-1])
     hint = did_you_mean(word, choices) or ","
     return f"unknown {noun} {_short(word)}{hint} known: {', '.join(sorted(choices))}"
 

@@ -2,31 +2,45 @@
 
 import dataclasses
 import json
+import tomllib
 from typing import Any
 
-from experiments.config import Experiment
+from experiments.common.failures import ConfigError
+from experiments.config import INITIALIZERS, Experiment
+from experiments.config.file import check
+
+_INLINE = tuple(INITIALIZERS.values())  # short enough for one line
 
 
 def to_toml(experiment: Experiment) -> str:
     """Return the config as TOML: plain keys first, then one section for each table and layer."""
-    return "\n".join(_section(experiment, ())) + "\n"
+    return "\n".join(_section(experiment, "", "")) + "\n"
 
 
-def _section(table: Any, path: tuple[str, ...]) -> list[str]:
+def same(one: str, other: str) -> bool:
+    """Whether two configs in TOML say the same; a key that is not there has its default."""
+    if one == other:
+        return True
+    try:
+        first, second = (check(tomllib.loads(text), "") for text in (one, other))
+    except (ConfigError, tomllib.TOMLDecodeError):
+        return False
+    return first == second
+
+
+def _section(table: Any, path: str, header: str) -> list[str]:
     plain: list[str] = []
     below: list[str] = []  # TOML takes a plain key after a section for a key of that section
     for name, value in _entries(table):
-        here = (*path, name)
-        if dataclasses.is_dataclass(value):
-            below += _section(value, here)
-        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+        here = f"{path}.{name}" if path else name
+        if isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
             for layer in value:
-                below += ["", f"[[{'.'.join(here)}]]"]
-                below += [_line(key, inner) for key, inner in _entries(layer)]
+                below += _section(layer, here, f"[[{here}]]")
+        elif dataclasses.is_dataclass(value) and not isinstance(value, _INLINE):
+            below += _section(value, here, f"[{here}]")
         else:
             plain.append(_line(name, value))
-    header = ["", f"[{'.'.join(path)}]"] if path and plain else []
-    return header + plain + below
+    return (["", header] if header and plain else []) + plain + below
 
 
 def _entries(table: Any) -> list[tuple[str, Any]]:

@@ -1,160 +1,85 @@
 """The training half of a config: optimizer, learning rate over time, penalties and clipping.
 
-A string under a field is its help text on the command line.
+Optimizers and schedules are those the library makes public; what stands here is what a config adds
+to them. A string under a field is its help text on the command line.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from experiments.config.types import BelowOne, Count, Factor, NotNegative, Positive, Section
+from experiments.config.library import public
+from experiments.config.network import derived
+from experiments.config.tables import Nouns, Own, one_of, snake, table
+from experiments.config.types import Count, Fraction, NotNegative, Positive, Section, Share, section
 
 
-@dataclass(frozen=True, kw_only=True)
-class SGD(Section):
-    """Steps against the gradient, with or without momentum."""
-
-    momentum: BelowOne = 0.0
-    """Share of the last step that is kept."""
-    nesterov: bool = False
-    """Whether the momentum looks ahead; needs momentum above 0."""
-    kind: Literal["sgd"] = "sgd"
-
-    def __post_init__(self) -> None:
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs momentum above 0 (got momentum 0)")
+def _nesterov(self: Any) -> None:
+    if self.nesterov and self.momentum == 0:
+        raise ValueError("nesterov needs momentum above 0 (got momentum 0)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class RMSProp(Section):
-    """Divides each step by a running root mean square of the gradient."""
+_plain = Nouns(__name__, {})
+OPTIMIZERS = {
+    name.lower(): table(
+        found,
+        _plain,
+        name.lower(),
+        name,
+        own={"momentum": Own(Fraction, 0.0)} if name == "SGD" else None,  # 0 where nothing is kept
+        check=_nesterov if name == "SGD" else None,
+    )
+    for name, found in derived("Optimizer").items()
+}
 
-    decay: BelowOne = 0.9
-    """Share of the running mean that is kept."""
-    eps: Positive = 1e-8
-    """Keeps the division finite."""
-    kind: Literal["rmsprop"] = "rmsprop"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdaGrad(Section):
-    """Divides each step by the root of the sum of all squared gradients so far."""
-
-    eps: Positive = 1e-10
-    """Keeps the division finite."""
-    kind: Literal["adagrad"] = "adagrad"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdamMoments(Section):
-    """What Adam and AdamW have in common."""
-
-    b1: BelowOne = 0.9
-    """Share of the running mean of the gradient that is kept."""
-    b2: BelowOne = 0.999
-    """Share of the running mean of the squared gradient that is kept."""
-    eps: Positive = 1e-8
-    """Keeps the division finite."""
+_warm_up = "Iterations over which the learning rate first grows in a straight line."
+_OWN = {
+    "warm_up": Own(Annotated[int, Field(ge=0)], 0, _warm_up),
+    "final": Own(Share, 0.0, "Share of the learning rate that is left at the end."),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Adam(AdamMoments):
-    """Momentum and a running root mean square, both corrected for their start at 0."""
-
-    kind: Literal["adam"] = "adam"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdamW(AdamMoments):
-    """Adam, with weights that shrink a little at every step."""
-
-    weight_decay: NotNegative = 0.01
-    """Shrinks the weights directly, not through the gradient (decoupled)."""
-    kind: Literal["adamw"] = "adamw"
+def _schedule(name: str) -> Any:
+    """The rate is `train.lr`, and the steps are those of the run."""
+    found = public("jaxnn.schedules")[name]
+    kind = snake(re.sub("(Decay|Rate)$", "", name))
+    has = {field.name for field in found.fields} | {"warm_up"}
+    own = {key: value for key, value in _OWN.items() if key in has}
+    return table(found, _plain, kind, name.removesuffix("Decay"), ("rate", "steps"), own)
 
 
-OptimizerSpec = Annotated[SGD | RMSProp | AdaGrad | Adam | AdamW, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule(Section):
-    """What every schedule has; one iteration is one mini-batch."""
+@section
+class Plateau(Section):
+    """Falls whenever `train.monitor` has not got better for a while."""
 
     warm_up: Annotated[int, Field(ge=0)] = 0
     """Iterations over which the learning rate first grows in a straight line."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConstantRate(Schedule):
-    """The learning rate stays."""
-
-    kind: Literal["constant"] = "constant"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exponential(Schedule):
-    """Falls smoothly, by the same factor over the same number of iterations."""
-
-    factor: Factor
-    """What the learning rate is multiplied by."""
-    every: Count
-    """Over so many iterations."""
-    kind: Literal["exponential"] = "exponential"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inverse(Schedule):
-    """Divided by 1 + decay x iteration."""
-
-    decay: NotNegative
-    """How fast it falls."""
-    kind: Literal["inverse"] = "inverse"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step(Schedule):
-    """Falls in steps."""
-
-    factor: Factor
-    """What the learning rate is multiplied by."""
-    every: Count
-    """Each time so many iterations are over."""
-    kind: Literal["step"] = "step"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule):
-    """Falls along half a cosine, down to the last iteration."""
-
-    final: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the learning rate that is left at the end."""
-    kind: Literal["cosine"] = "cosine"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plateau(Schedule):
-    """Falls whenever `train.monitor` has not got better for a while."""
-
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """What the learning rate is multiplied by."""
     patience: Count = 5
     """Epochs without anything better, before it is."""
-    minimum: Annotated[float, Field(ge=0, le=1)] = 0.0
+    minimum: Share = 0.0
     """Smallest share of the learning rate it comes down to."""
     kind: Literal["plateau"] = "plateau"
 
 
-ScheduleSpec = Annotated[
-    ConstantRate | Exponential | Inverse | Step | Cosine | Plateau, Field(discriminator="kind")
-]
+_found = map(_schedule, derived("Schedule", "jaxnn.schedules"))
+SCHEDULES = {made.kind: made for made in (*_found, Plateau)}
+
+_sgd, _constant = OPTIMIZERS["sgd"](), SCHEDULES["constant"]()
+
+if TYPE_CHECKING:
+    OptimizerSpec = ScheduleSpec = Any
+else:
+    OptimizerSpec, ScheduleSpec = one_of(OPTIMIZERS), one_of(SCHEDULES)
 
 MetricName = Literal["top_3", "top_5", "f1", "auc", "mae"]
 MonitorName = Literal["loss", "accuracy", "r2", "top_3", "top_5", "f1", "auc", "mae"]
 WatchName = Literal["gradients", "updates", "units"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@section
 class Train(Section):
     """How the network is trained."""
 
@@ -166,9 +91,9 @@ class Train(Section):
     """Examples drawn at random for each epoch; unset, an epoch is one pass over all of them."""
     lr: Positive
     """Learning rate, before the schedule."""
-    optimizer: OptimizerSpec = SGD()
+    optimizer: OptimizerSpec = _sgd
     """How a gradient becomes a step."""
-    schedule: ScheduleSpec = ConstantRate()
+    schedule: ScheduleSpec = _constant
     """How the learning rate changes from iteration to iteration."""
     l1: NotNegative = 0.0
     """Penalty on the absolute values of the weights; biases are free."""

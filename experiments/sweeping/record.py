@@ -10,7 +10,7 @@ from experiments.common.failures import ConfigError
 from experiments.common.runs import Lines, write_json, write_whole
 from experiments.config import Experiment
 from experiments.config.file import check
-from experiments.config.toml import to_toml
+from experiments.config.toml import same, to_toml
 from experiments.sweeping.asked import Grid
 from experiments.sweeping.grid import Cell, cells
 
@@ -61,7 +61,7 @@ def make_folders(sweep: Sweep) -> None:
         path.parent.mkdir(exist_ok=True)
         if not path.exists():
             write_whole(path, text.encode())
-        elif path.read_text(encoding="utf-8") != text:
+        elif not same(path.read_text(encoding="utf-8"), text):
             raise ConfigError(
                 f"{path}: is not what {sweep.folder / 'sweep.json'} says of this cell; put it "
                 "back, or start a new sweep"

@@ -1,85 +1,51 @@
-"""From a config to the values of jaxnn: each table maps a `kind` to what it stands for."""
+"""From a config to the values of jaxnn: each table knows the class or value it was made from."""
 
 import dataclasses
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 import jaxnn as nn
 from experiments.common.failures import ConfigError
-from experiments.config import Dense, Experiment, Model, Train
+from experiments.config import Activation, Experiment, Model, Train
+from experiments.config.types import Section
 from experiments.data import Dataset
 from jaxnn.core.layer import outputs_like
 
-_INITIALIZERS: dict[str, Callable[[Any], Any]] = {
-    "glorot": lambda spec: nn.initializers.glorot.replace(distribution=spec.distribution),
-    "he": lambda spec: nn.initializers.he.replace(distribution=spec.distribution),
-    "lecun": lambda spec: nn.initializers.lecun.replace(distribution=spec.distribution),
-    "normal": lambda spec: nn.initializers.normal(spec.std),
-    "uniform": lambda spec: nn.initializers.uniform(spec.low, spec.high),
-    "constant": lambda spec: nn.initializers.constant(spec.value),
-}
+
+def made(spec: Any, **given: Any) -> Any:
+    """The value of the library that a table stands for; `given` is what no key of it says."""
+    target = target_of(spec)
+    arguments = {field: _inside(getattr(spec, key)) for field, key in spec.passed.items()} | given
+    return target(**arguments) if isinstance(target, type) else target.replace(**arguments)
 
 
-def _dense(spec: Dense) -> list[nn.Layer]:
-    w_init, b_init = (_INITIALIZERS[init.kind](init) for init in (spec.init, spec.bias_init))
-    dense = nn.Dense(spec.units, w_init=w_init, b_init=b_init, bias=spec.bias)
-    return [dense] if spec.activation == "linear" else [dense, getattr(nn, spec.activation)]
+def target_of(spec: Any) -> Any:
+    """The class or value of the library that a table was made from."""
+    module, name = spec.source
+    return getattr(import_module(module), name)
 
 
-def _activation(spec: Any) -> list[nn.Layer]:
-    layer = getattr(nn, spec.name)
-    return [layer if spec.parameter is None else layer(spec.parameter)]
+def _inside(value: Any) -> Any:
+    """An argument: tables in it are made too, and those of layers with what stands behind them."""
+    if isinstance(value, tuple):
+        return tuple(map(_inside, value))
+    if not isinstance(value, Section):
+        return value
+    layers = _layers(value)
+    return layers[0] if len(layers) == 1 else nn.serial(*layers)
 
 
-_LAYERS: dict[str, Callable[[Any], list[nn.Layer]]] = {
-    "dense": _dense,
-    "activation": _activation,
-    "flatten": lambda spec: [nn.Flatten()],
-    "dropout": lambda spec: [
-        nn.Dropout(spec.drop_rate, per=spec.per, draw=spec.draw, rescale=spec.rescale)
-    ],
-    "batch_norm": lambda spec: [nn.BatchNorm(learned=spec.learned, eps=spec.eps)],
-}
-
-_RULES: dict[str, nn.feedback.BackwardRule] = {
-    "feedback_alignment": nn.feedback.FeedbackAlignment(),
-    "sign_symmetric": nn.feedback.SignSymmetric(),
-    "kolen_pollack": nn.feedback.KolenPollack(),
-    "weight_mirror": nn.feedback.WeightMirror(),
-    "direct_feedback_alignment": nn.feedback.DirectFeedbackAlignment(),
-    "direct_random_target_projection": nn.feedback.DirectRandomTargetProjection(),
-}
-
-_LOSSES: dict[str, Callable[[Any], nn.Loss]] = {
-    "softmax_cross_entropy": lambda spec: nn.softmax_cross_entropy.replace(
-        smoothing=spec.smoothing
-    ),
-    "sigmoid_cross_entropy": lambda spec: nn.sigmoid_cross_entropy,
-    "half_square": lambda spec: nn.half_square,
-    "sum_square": lambda spec: nn.sum_square,
-}
-
-_OPTIMIZERS: dict[str, Callable[..., Any]] = {
-    "sgd": nn.SGD,
-    "rmsprop": nn.RMSProp,
-    "adagrad": nn.AdaGrad,
-    "adam": nn.Adam,
-    "adamw": nn.AdamW,
-}
-
-_SCHEDULES: dict[str, Callable[[Any, float, int], Any]] = {
-    "constant": lambda spec, lr, steps: lr,
-    "exponential": lambda spec, lr, steps: nn.schedules.ExponentialDecay(
-        lr, spec.factor, spec.every
-    ),
-    "inverse": lambda spec, lr, steps: nn.schedules.InverseDecay(lr, spec.decay),
-    "step": lambda spec, lr, steps: nn.schedules.StepDecay(lr, spec.factor, spec.every),
-    "cosine": lambda spec, lr, steps: nn.schedules.CosineDecay(lr, steps, final=spec.final * lr),
-    "plateau": lambda spec, lr, steps: lr,  # comes down between epochs, see training.history
-}
+def _layers(spec: Any) -> list[Any]:
+    """What a table makes: for a dense layer with an activation the two of them."""
+    if isinstance(spec, Activation):
+        layer = getattr(nn, spec.name)
+        return [layer if spec.parameter is None else layer(spec.parameter)]
+    after = getattr(spec, "activation", "linear")
+    return [made(spec)] if after == "linear" else [made(spec), getattr(nn, after)]
 
 
 def network(experiment: Experiment, pixel_max: int | None) -> nn.Layer:
@@ -87,36 +53,45 @@ def network(experiment: Experiment, pixel_max: int | None) -> nn.Layer:
     model = experiment.model
     layers: list[nn.Layer] = [nn.Pixels(float(pixel_max))] if pixel_max else []
     for spec in model.layers:
-        layers += _LAYERS[spec.kind](spec)
+        layers += _layers(spec)
     net = nn.serial(*layers)
     if model.backward != "backprop":
-        net = nn.feedback.with_rule(net, _RULES[model.backward])
+        rule = model.backward.title().replace("_", "")
+        net = nn.feedback.with_rule(net, getattr(nn.feedback, rule)())
     precision = experiment.train.precision
     return net if precision == "float32" else nn.MixedPrecision(net, precision)
 
 
 def loss(model: Model) -> nn.Loss:
     """The loss of the config."""
-    return _LOSSES[model.loss.kind](model.loss)
+    return made(model.loss)
 
 
 def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
     """The optimizer of the config, with its schedule times `factor` and behind its clipping."""
     steps = train.epochs * math.ceil(min(train.sample or examples, examples) / train.batch_size)
-    rate = _SCHEDULES[train.schedule.kind](train.schedule, train.lr * factor, steps)
-    if train.schedule.warm_up:
-        rate = nn.schedules.WarmUp(train.schedule.warm_up, rate)
-    numbers = dataclasses.asdict(train.optimizer)
-    make = _OPTIMIZERS[numbers.pop("kind")]
-    if numbers.get("momentum") == 0:  # no momentum needs no memory for it
-        numbers["momentum"] = None
+    rate = _rate(train.schedule, train.lr * factor, steps)
+    # no momentum needs no memory for it
+    nothing = {"momentum": None} if getattr(train.optimizer, "momentum", None) == 0 else {}
+    whole = made(train.optimizer, learning_rate=rate, **nothing)
     clips = []
     if train.clip_value is not None:
         clips.append(nn.clip_by_value(train.clip_value))
     if train.clip_norm is not None:
         clips.append(nn.clip_by_global_norm(train.clip_norm))
-    whole = nn.chain(*clips, make(rate, **numbers)) if clips else make(rate, **numbers)
+    if clips:
+        whole = nn.chain(*clips, whole)
     return whole if train.average is None else nn.Averaged(whole, train.average)
+
+
+def _rate(spec: Any, lr: float, steps: int) -> Any:
+    if spec.kind in ("constant", "plateau"):  # a plateau comes down between epochs, see history
+        rate = lr
+    else:
+        told = {"steps": steps, "final": getattr(spec, "final", 0) * lr}
+        has = {field.name for field in dataclasses.fields(target_of(spec))}
+        rate = made(spec, rate=lr, **{name: told[name] for name in told if name in has})
+    return nn.schedules.WarmUp(spec.warm_up, rate) if spec.warm_up else rate
 
 
 def penalty(train: Train) -> Any:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.config.toml import same
 from jaxnn import saving
 
 FORMAT = "jaxnn checkpoint 1"
@@ -41,8 +42,9 @@ def load(path: Path, like: Checkpoint, belongs: dict[str, str]) -> Checkpoint:
     found, header = saving.read(path, like._replace(epoch=np.zeros((), np.int64)))
     expected = {"format": FORMAT, **belongs}
     for name, value in expected.items():
-        if header.get(name) != value:
-            raise ValueError(_foreign(path, name, header.get(name), value))
+        came = header.get(name)
+        if came != value and not (came and name == "config" and same(came, value)):
+            raise ValueError(_foreign(path, name, came, value))
     return Checkpoint(jax.device_put(found.state), int(found.epoch), found.key)
 
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.common.failures import ConfigError
 from experiments.config import Experiment
 from experiments.config.toml import to_toml
 from experiments.data.description import Description

@@ -1,7 +1,7 @@
 """The network of an estimator: built, drawn, folded for inference, and run."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -9,17 +9,14 @@ import numpy as np
 
 import jaxnn as nn
 from jaxnn.core.types import Dtype
+from jaxnn.layers.elementwise import Activation
 
-ACTIVATIONS: dict[str, nn.Layer] = {
-    "identity": nn.linear,
-    "logistic": nn.sigmoid,
-    "tanh": nn.tanh,
-    "relu": nn.relu,
-    "leaky_relu": nn.leaky_relu,
-    "elu": nn.elu,
-    "gelu": nn.gelu,
-    "silu": nn.silu,
-    "softplus": nn.softplus,
+_NAMED = {"identity": nn.linear, "logistic": nn.sigmoid}  # as scikit-learn calls them
+_APART = (*_NAMED.values(), nn.step, nn.softmax)  # no gradient; not a unit by itself
+ACTIVATIONS: Mapping[str, nn.Layer] = _NAMED | {
+    layer.name: layer
+    for layer in vars(nn.layers).values()
+    if isinstance(layer, Activation) and layer not in _APART
 }
 FEW, CHUNK = (64, 256), 1024  # the numbers of rows that programs are made for
 COLUMNS = 16

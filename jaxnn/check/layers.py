@@ -62,7 +62,8 @@ def check_backprop(
     args = (params, x, y) if weights is None else (params, x, y, weights)
 
     def value(params: Params, x: Tree, y: Tree, weights: ArrayLike = None) -> Any:
-        return objective(loss, net.forward(params, x, key)[0], y, weights)[0]
+        # a loss of reduction "none" has the gradient of the sum of its values
+        return objective(loss, net.forward(params, x, key)[0], y, weights)[0].sum()
 
     def manual(args: tuple[Tree, ...], dy: Tree) -> tuple[Any, ...]:
         params, x, y = args[:3]

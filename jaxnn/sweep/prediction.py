@@ -41,8 +41,10 @@ def evaluate(
     """{"loss": ..., name of metric: ...} over all examples, each by its weight.
 
     A metric is a module-level function of outputs and targets that returns a score for every
-    example, such as `accuracy`. The loss is reduced as it says. Arguments and errors as for
-    `backprop`, `batch_size` as for `predict`.
+    example, (batch,), such as `accuracy`, or for every position in it, (batch, ...). Its mean is
+    over all of them; those that the loss leaves out (`ignore_index`, a class of weight 0) do not
+    count, and where nothing counts it is nan. The loss is reduced as it says. Arguments and errors
+    as for `backprop`, `batch_size` as for `predict`.
     """
     batch = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
     outputs = _predict(net, params, batch.x, key, batch_size=batch_size)
@@ -87,7 +89,18 @@ def _score(
     scores = {"loss": objective(loss, outputs, y, weights)[0]}
     for metric in metrics:
         values = metric(outputs, y)
-        w = jnp.ones_like(values) if weights is None else weights.astype(values.dtype)
-        w = jnp.broadcast_to(w.reshape(w.shape[:1] + (1,) * (values.ndim - 1)), values.shape)
-        scores[metric.__name__] = (w * values).sum() / w.sum()
+        w = _counts(loss, y, weights, values)
+        scores[metric.__name__] = jnp.where(w > 0, w * values, 0).sum() / w.sum()
     return scores
+
+
+def _counts(loss: Loss, y: Tree, weights: ArrayLike, values: Array) -> Array:
+    """The weight of each value of a metric, shaped like them: that of its example, or 0 where the
+    loss leaves the position out; an example scored as one counts if any of its positions does."""
+    w = jnp.ones(len(values)) if weights is None else weights
+    w = w.astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
+    own = loss.weights(y, values.dtype)
+    if own is not None:
+        kept = (own > 0).reshape(*own.shape[: values.ndim], -1).any(-1).astype(w.dtype)
+        w = w * kept.reshape(*kept.shape, *(1,) * (values.ndim - kept.ndim))
+    return jnp.broadcast_to(w, values.shape)

@@ -72,6 +72,7 @@ PUBLIC = [
     Case(nn.elu, (3, 5), (*KINK, 800.0)),
     Case(nn.elu(0.7), (3, 5), KINK),
     Case(nn.gelu, (3, 5), KINK),
+    Case(nn.gelu("tanh"), (3, 5), (*KINK, 50.0, -50.0)),
     Case(nn.silu, (3, 5), KINK),
     Case(nn.softmax, (2, 3, 5), TIE),
     Case(Flatten(), (2, 3, 5, 7)),

@@ -53,7 +53,11 @@ class Step(Activation, name="step"):
 
 
 class Sigmoid(Activation, name="sigmoid"):
-    """y = 1 / (1 + e^-x), dx = y (1 - y) dy. Residuals: y. The logistic function."""
+    """y = 1 / (1 + e^-x), dx = y (1 - y) dy. Residuals: y. The logistic function.
+
+    Where y comes near 1, 1 - y has the digits that are left of it: dx is off by eps/2 dy at most,
+    which is all of it beyond x = 17 in float32.
+    """
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)
@@ -70,7 +74,10 @@ class Sigmoid(Activation, name="sigmoid"):
 
 
 class Tanh(Activation, name="tanh"):
-    """y = tanh x, dx = (1 - y^2) dy. Residuals: y."""
+    """y = tanh x, dx = (1 - y^2) dy. Residuals: y.
+
+    Where |y| comes near 1, dx is off by eps dy at most, as that of `sigmoid` is.
+    """
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_floating(self, x)

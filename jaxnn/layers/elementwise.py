@@ -8,7 +8,7 @@ from jaxnn.core.types import Params, Tree
 
 
 class Activation(Layer):
-    """Base of the activations: at most one number as a hyperparameter, printed by its name.
+    """Base of the activations: at most one hyperparameter, printed by its name.
 
     The Jacobian of an activation is symmetric, diag(phi') unless it mixes features, so a tangent is
     pushed by the rule that pulls an error back. One that is curved writes `second`:
@@ -22,7 +22,7 @@ class Activation(Layer):
         super().__init_subclass__(**keywords)
         cls.name = name
 
-    def __call__(self, parameter: float) -> Self:
+    def __call__(self, parameter: float | str) -> Self:
         fields = dataclasses.fields(self)
         if not fields:
             raise TypeError(f"{self!r} has no parameter, got {parameter!r}; write {self!r} alone")

@@ -57,6 +57,9 @@ class variance_scaling(Static):  # written like a function, because it is used l
     distribution: Literal["normal", "uniform"]
     """Shape of the distribution; its variance is the same either way."""
 
+    def __repr__(self) -> str:
+        return _NAMES.get(self) or super().__repr__()
+
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         fan_in, fan_out = fans(shape)
         fan = {"in": fan_in, "out": fan_out, "average": (fan_in + fan_out) / 2}[self.fan]
@@ -103,11 +106,23 @@ class constant(Static):
     value: Annotated[float, Finite]
     """The weight."""
 
+    def __repr__(self) -> str:
+        return _NAMES.get(self) or super().__repr__()
+
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: Dtype) -> Array:
         return draws.full(key, shape, dtype, self.value)
 
 
 zeros = constant(0.0)
-glorot = variance_scaling(1.0, "average", "uniform")  # Glorot and Bengio 2010, eq. 16
-he = variance_scaling(2.0, "in", "normal")  # He et al. 2015, eq. 10
-lecun = variance_scaling(1.0, "in", "normal")  # LeCun et al. 1998, section 4.6
+"""0 everywhere: how biases and shifts start."""
+
+glorot = variance_scaling(1.0, "average", "uniform")
+"""Uniform with variance 2 / (fan in + fan out). Source: Glorot and Bengio 2010, eq. 16."""
+
+he = variance_scaling(2.0, "in", "normal")
+"""Normal with variance 2 / fan in, for `relu`. Source: He et al. 2015, eq. 10."""
+
+lecun = variance_scaling(1.0, "in", "normal")
+"""Normal with variance 1 / fan in. Source: LeCun et al. 1998, section 4.6."""
+
+_NAMES = {zeros: "zeros", glorot: "glorot", he: "he", lecun: "lecun"}

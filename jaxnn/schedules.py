@@ -33,7 +33,7 @@ class Schedule(Pytree):
 
 
 class ConstantRate(Schedule):
-    """rate."""
+    """The same rate at every step: a number as a schedule."""
 
     rate: Annotated[Number, NotNegative]
     """Learning rate."""

@@ -86,7 +86,7 @@ def test_a_gradient_is_named_by_its_path():
     )  # gives 0 for inputs so large that dw overflows
     found = told(nn.serial(blind, nn.Dense(2)), x=np.full_like(X, 3e38))
     assert found.startswith(
-        "iteration 1, backward: layer 0 Dense(4, w_init=constant(0.0)) gave a gradient of 0/w with "
+        "iteration 1, backward: layer 0 Dense(4, w_init=zeros) gave a gradient of 0/w with "
     )
 
 

@@ -21,20 +21,64 @@ import types
 from typing import Any, Literal, NamedTuple, Self, Union, dataclass_transform, get_args, get_origin
 
 import jax
+import numpy as np
+from jax.core import Tracer
 
 from jaxnn.ranges import Range
 
 
 def call_form(name: str, value: Any) -> str:
     """`name(...)` with the arguments that make `value`: required ones bare, changed ones named."""
-    arguments = []
+    required = [
+        argument_form(getattr(value, field.name))
+        for field in dataclasses.fields(value)
+        if field.default is dataclasses.MISSING
+    ]
+    changed = [f"{name}={argument_form(given)}" for name, given in changed_fields(value).items()]
+    return f"{name}({', '.join(required + changed)})"
+
+
+def changed_fields(value: Any) -> dict[str, Any]:
+    """The fields of `value` that differ from their defaults; an array differs from any."""
+    found = {}
     for field in dataclasses.fields(value):
-        given = getattr(value, field.name)
-        if field.default is dataclasses.MISSING:
-            arguments.append(repr(given))
-        elif given is not field.default and given != field.default:
-            arguments.append(f"{field.name}={given!r}")
-    return f"{name}({', '.join(arguments)})"
+        given, default = getattr(value, field.name), field.default
+        if default is dataclasses.MISSING or given is default:
+            continue
+        if isinstance(given, jax.Array | np.ndarray) or given != default:
+            found[field.name] = given
+    return found
+
+
+_SHOWN = 16  # numbers; longer arrays are described, and such a form cannot be pasted back
+
+
+def argument_form(value: Any) -> str:
+    """`value` as it is written in a call: functions by name, short arrays as `jnp.array(...)`."""
+    if isinstance(value, jax.Array | np.ndarray):
+        return _array_form(value)
+    if isinstance(value, types.FunctionType):
+        return value.__name__
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k!r}: {argument_form(v)}' for k, v in value.items())}}}"
+    if not isinstance(value, tuple):
+        return repr(value)
+    if hasattr(value, "_fields"):
+        inside = [f"{k}={argument_form(v)}" for k, v in value._asdict().items()]  # pyright: ignore
+        return f"{type(value).__name__}({', '.join(inside)})"
+    return f"({', '.join(map(argument_form, value))}{',' if len(value) == 1 else ''})"
+
+
+def _array_form(array: Any) -> str:
+    """`jnp.array([0.1, 0.2])`; `<float32 (64, 10)>` where it is long, or has no values to show."""
+    traced = isinstance(array, Tracer)
+    here = traced or isinstance(array, np.ndarray) or array.is_fully_addressable
+    gone = not traced and isinstance(array, jax.Array) and array.is_deleted()
+    if traced or gone or not here or array.size > _SHOWN:
+        return f"<{array.dtype} {array.shape}>"
+    shown = np.array2string(np.asarray(array), separator=", ", floatmode="unique")
+    given = "" if str(array.dtype) in ("float32", "int32", "bool") else f', "{array.dtype}"'
+    return f"jnp.array({shown}{given})"
 
 
 class _Value:

@@ -42,7 +42,7 @@ class KroneckerFactors(NamedTuple):
     errors: Any
 
 
-class Kronecker(Reading):
+class Kronecker(Reading, name="kronecker"):
     """`KroneckerFactors` in the place of every w of an affine map (an `Outer`), from the errors of
     the targets; None in the place of everything else: a bias is in the factors of its w, and other
     parameters have none. In float32 at least. Micro-batches are merged by their weights.
@@ -85,3 +85,4 @@ def _products(c: ArrayLike, x: Tree) -> Any:
 
 
 kronecker = Kronecker()
+"""Kronecker factors of the gradients of every affine map, in a sweep."""

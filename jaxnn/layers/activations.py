@@ -162,9 +162,22 @@ class Softmax(Activation, name="softmax"):
 
 
 linear = Linear()
+"""y = k x; `linear` is the identity, `linear(k)` multiplies by k."""
+
 step = Step()
+"""y = 1 where x >= k, else 0, and no derivative; `step(k)` for another threshold than 0."""
+
 sigmoid = Sigmoid()
+"""y = 1 / (1 + e^-x), the logistic function; dx = y (1 - y) dy."""
+
 tanh = Tanh()
+"""y = tanh x; dx = (1 - y^2) dy."""
+
 relu = ReLU()
+"""y = max(x, 0); dx = dy where x > 0, else 0."""
+
 leaky_relu = LeakyReLU()
+"""y = x where x > 0, else slope x; `leaky_relu(slope)`, by default 0.01."""
+
 softmax = Softmax()
+"""y_i = e^x_i / sum_j e^x_j over the last axis; dx = y (dy - <y, dy>)."""

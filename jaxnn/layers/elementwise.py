@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.types import Params, Tree
+from jaxnn.core.values import changed_fields
 
 
 class Activation(Layer):
@@ -29,12 +30,8 @@ class Activation(Layer):
         return self.replace(**{fields[0].name: parameter})
 
     def __repr__(self) -> str:
-        changed = [
-            repr(getattr(self, field.name))
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
-        return f"{self.name}({changed[0]})" if changed else self.name
+        changed = list(changed_fields(self).values())
+        return f"{self.name}({changed[0]!r})" if changed else self.name
 
     def second(self, residuals: Tree) -> Any:
         """phi'', shaped like x."""

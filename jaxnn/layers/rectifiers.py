@@ -170,6 +170,13 @@ class SiLU(Activation, name="silu"):
 
 
 softplus = Softplus()
+"""y = log(1 + e^x); dx = sigmoid(x) dy."""
+
 elu = ELU()
+"""y = x where x > 0, else alpha (e^x - 1); `elu(alpha)`, by default 1."""
+
 gelu = GELU()
+"""y = x Phi(x), Phi the normal distribution; `gelu("tanh")` for its approximation."""
+
 silu = SiLU()
+"""y = x sigmoid(x), also called swish."""

@@ -218,4 +218,7 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 
 
 softmax_cross_entropy = SoftmaxCrossEntropy()
+"""l = -sum_k q_k log softmax(z)_k, delta = softmax(z) - q; labels or distributions q."""
+
 sigmoid_cross_entropy = SigmoidCrossEntropy()
+"""l = -sum_k t_k log a_k + (1 - t_k) log(1 - a_k), a = sigmoid(z), delta = a - t."""

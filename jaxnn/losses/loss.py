@@ -15,14 +15,13 @@ square costs take whatever the network puts out: after a last layer `sigmoid` or
 the quadratic cost of the textbooks.
 """
 
-import dataclasses
 import math
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 
 from jaxnn.core.types import Array, Dtype, Tree
-from jaxnn.core.values import Static
+from jaxnn.core.values import Static, changed_fields
 
 
 class Loss(Static):
@@ -37,11 +36,7 @@ class Loss(Static):
         cls.name = name
 
     def __repr__(self) -> str:
-        changed = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
+        changed = [f"{name}={given!r}" for name, given in changed_fields(self).items()]
         return f"{self.name}.replace({', '.join(changed)})" if changed else self.name
 
     def __call__(self, outputs: Array, y: Tree) -> tuple[Array, Array]:
@@ -125,4 +120,7 @@ class SumSquare(Loss, name="sum_square"):
 
 
 half_square = HalfSquare()
+"""l = 1/2 sum_k (a_k - y_k)^2, delta = a - y."""
+
 sum_square = SumSquare()
+"""l = sum_k (a_k - y_k)^2, delta = 2 (a - y)."""

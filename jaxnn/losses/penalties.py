@@ -14,7 +14,7 @@ from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.parameters import weights
 from jaxnn.core.types import Number, Params
-from jaxnn.core.values import Pytree, static
+from jaxnn.core.values import Pytree, argument_form, changed_fields, static
 from jaxnn.ranges import NotNegative
 
 Selection = Callable[[tuple[Any, ...]], bool]
@@ -33,6 +33,13 @@ class Penalty(Pytree):
     l2: Annotated[Number, NotNegative] = 0.0
     """On half of the squares."""
     on: Selection = static(default=weights)
+
+    def __repr__(self) -> str:
+        numbers = changed_fields(self)
+        on = numbers.pop("on", None)
+        name = next(iter(numbers)) if len(numbers) == 1 else "elastic"
+        arguments = list(map(argument_form, numbers.values() or (self.l1, self.l2)))
+        return f"{name}({', '.join(arguments + [f'on={argument_form(on)}'] * (on is not None))})"
 
     def __call__(self, params: Params) -> tuple[Any, Any]:
         leaves, structure = tree_flatten_with_path(params)

@@ -29,6 +29,9 @@ class Chain(Pytree):
                     f"{transform!r} at [{i}]; put it first"
                 )
 
+    def __repr__(self) -> str:
+        return f"chain({', '.join(map(repr, self.transforms))})"
+
     def read(self, state: Tree) -> Reading:
         return asked(self.transforms[0] if self.transforms else None, state and state[0])
 

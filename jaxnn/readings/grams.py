@@ -12,7 +12,7 @@ from jaxnn.readings.products import crossed
 from jaxnn.readings.reading import Reading, total
 
 
-class Gram(Reading):
+class Gram(Reading, name="gram"):
     """<g_n, g_m> for each parameter, (batch, batch), g_n = dl_n/dw of the unweighted l_n.
 
         Outer, one position   (A A^T) * (D D^T)
@@ -52,3 +52,4 @@ def influence(train: Any, test: Any) -> Any:
 
 
 gram = Gram()
+"""<g_n, g_m> for all pairs of examples, (batch, batch)."""

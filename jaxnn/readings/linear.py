@@ -16,14 +16,14 @@ from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.reading import Reading
 
 
-class Gradient(Reading):
+class Gradient(Reading, name="gradient"):
     """dC/dw = sum_n c_n g_n, shaped like the parameter. Micro-batches add up."""
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return factor.contract(c)
 
 
-class Factors(Reading):
+class Factors(Reading, name="factors"):
     """The factors themselves: inputs and errors of every layer.
 
     For a bias, `.d` holds the error dl_n/dz of every example in front of that layer's addition, the
@@ -39,7 +39,7 @@ class Factors(Reading):
         )
 
 
-class PerExample(Reading):
+class PerExample(Reading, name="per_example"):
     """g_n for each n, (batch, *shape). Micro-batches are concatenated."""
 
     per_example = True
@@ -139,5 +139,10 @@ def _stacked(factor: Stacked, v: Tree) -> Any:
 
 
 gradient = Gradient()
+"""dC/dw = sum_n c_n g_n, shaped like the parameter: the default of `backprop`."""
+
 factors = Factors()
+"""The factors themselves: `.a` the inputs and `.d` the errors of every layer."""
+
 per_example = PerExample()
+"""g_n for each n, (batch, *shape)."""

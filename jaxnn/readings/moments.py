@@ -14,7 +14,7 @@ from jaxnn.readings.products import HIGHEST
 from jaxnn.readings.reading import Reading
 
 
-class SecondMoment(Reading):
+class SecondMoment(Reading, name="second_moment"):
     """sum_n g_n^2, shaped like the parameter: every example counts once, whatever its weight.
 
         Outer, one position   (a^2)^T (d^2)
@@ -31,7 +31,7 @@ class SecondMoment(Reading):
         return _squares(wide(factor))
 
 
-class Variance(Reading):
+class Variance(Reading, name="variance"):
     """The variance over the examples of g_n, entry by entry, each with its part of the weights:
 
         sum_n p_n (g_n - mean)^2,   mean = sum_n p_n g_n,   p_n = c_n / sum_m c_m
@@ -185,4 +185,7 @@ def _scatter(factor: Rows, d: Array) -> Any:
 
 
 second_moment = SecondMoment()
+"""sum_n g_n^2, entry by entry, shaped like the parameter."""
+
 variance = Variance()
+"""The variance of g_n over the examples, entry by entry."""

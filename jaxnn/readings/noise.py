@@ -20,7 +20,7 @@ class Noise(NamedTuple):
     square: Any
 
 
-class NoiseScale(Reading):
+class NoiseScale(Reading, name="noise_scale"):
     """The simple noise scale of the gradient, over all parameters, from norms alone:
 
         trace = (mean |g_n|^2 - |mean g_n|^2) / (1 - 1/N),   square = |mean g_n|^2 - trace/N
@@ -65,3 +65,4 @@ class _Sums(NamedTuple):
 
 
 noise_scale = NoiseScale()
+"""tr Cov(g_n) / |mean g_n|^2, the batch size from which noise no longer rules."""

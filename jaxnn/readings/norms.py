@@ -17,7 +17,7 @@ from jaxnn.readings.reading import Reading
 Form = Literal["auto", "gram", "each"]
 
 
-class SquaredNorms(Reading):
+class SquaredNorms(Reading, name="squared_norms"):
     """|g_n|^2 for each n and parameter, (batch,), g_n = dl_n/dw of the unweighted l_n.
 
         Outer, one position   |a_n|^2 |d_n|^2
@@ -100,3 +100,4 @@ def _stacked(factor: Stacked, form: Form) -> Any:
 
 
 squared_norms = SquaredNorms()
+"""|g_n|^2 for each n and parameter, (batch,); `total` adds the parameters up."""

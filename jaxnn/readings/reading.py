@@ -24,7 +24,7 @@ from jaxnn.core.factors import Factor
 from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over
 from jaxnn.core.types import ArrayLike, Tree
-from jaxnn.core.values import Pytree, static
+from jaxnn.core.values import Pytree, changed_fields, static
 
 
 class Reading(Pytree):
@@ -32,11 +32,21 @@ class Reading(Pytree):
 
     `per_example` says that it needs the gradients of single examples, which a layer that mixes the
     examples does not have. `concatenates` says that the answers for micro-batches are put one
-    after the other; else their states are merged, by default added.
+    after the other; else their states are merged, by default added. A `name`, given in brackets
+    behind the class, is that of its value in a module, and what it prints as.
     """
 
+    name: ClassVar[str] = ""
     per_example: ClassVar[bool] = False
     concatenates: ClassVar[bool] = False
+
+    def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.name = name
+
+    def __repr__(self) -> str:
+        plain = self.name and not changed_fields(self)
+        return self.name if plain else super().__repr__()
 
     def __call__(self, factor: Factor, c: ArrayLike = 1.0) -> Any:
         """The reading of one parameter, without the steps over the whole tree."""

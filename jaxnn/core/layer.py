@@ -197,6 +197,16 @@ def curved_layers(net: Layer) -> list[str]:
     return [f"{path} {layer!r}".strip() for path, layer in every_layer(net) if layer.curved]
 
 
+def check_network(net: Any) -> None:
+    """Refuse what is no layer in the place of a network: a class, a function, a name."""
+    if not isinstance(net, Layer):
+        hint = f"; write {net.__name__}(...), with its sizes" if isinstance(net, type) else ""
+        raise TypeError(
+            f"expected a network, which is a layer, such as serial(Dense(30), relu, Dense(10)), "
+            f"got {net!r}{hint}"
+        )
+
+
 def check_layers(name: str, layers: Any) -> None:
     """Refuse what is no tuple of one or more layers."""
     if not isinstance(layers, tuple) or not layers:

@@ -67,6 +67,16 @@ def _without(loss: Loss, method: str, vector: str) -> TypeError:
     )
 
 
+def check_loss(loss: Any) -> None:
+    """Refuse what is no loss: a function, a class, a name."""
+    if not isinstance(loss, Loss):
+        raise TypeError(
+            f"expected a loss such as softmax_cross_entropy, a value of a subclass of jaxnn.Loss, "
+            f"got {loss!r}; for one of your own write a class with __call__(self, outputs, y) -> "
+            "(values, deltas) and pass a value of it, as in MyLoss()"
+        )
+
+
 def check_alike(loss: Loss, outputs: Array, y: Tree) -> None:
     """Refuse targets that are not shaped like the outputs: they would broadcast silently."""
     if jnp.shape(outputs) != jnp.shape(y):

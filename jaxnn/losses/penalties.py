@@ -7,6 +7,7 @@ biases, scales and shifts. Adding `l2` to the gradient is not the same as the de
 """
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Annotated, Any
 
 import jax.numpy as jnp
@@ -58,6 +59,15 @@ class Penalty(Pytree):
             else:
                 grads.append(jnp.zeros_like(w))
         return value, structure.unflatten(grads)
+
+
+def check_penalty(penalty: Any) -> None:
+    """Refuse what is no penalty: a number, and a function such as `l2` without its strength."""
+    if penalty is not None and (not callable(penalty) or isinstance(penalty, FunctionType | type)):
+        raise TypeError(
+            f"expected a penalty such as l2(1e-4), got {penalty!r}; one of your own is a value of "
+            "a jaxnn.core.Pytree with __call__(self, params) -> (value, grads)"
+        )
 
 
 def l1(strength: Number, on: Selection = weights) -> Penalty:

@@ -23,6 +23,18 @@ from jaxnn.readings.linear import Gradient, gradient
 from jaxnn.readings.reading import Reading, Several, as_reading
 
 
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what has no `init` and `update`, and a class in the place of a value of it."""
+    methods = (getattr(optimizer, name, None) for name in ("init", "update"))
+    if isinstance(optimizer, type):
+        hint = f"write {optimizer.__name__}(...) with its numbers, such as a learning rate"
+    elif all(map(callable, methods)):
+        return
+    else:
+        hint = "one of your own has init(params) and update(grads, state, params)"
+    raise TypeError(f"expected an optimizer such as Adam(1e-3), got {optimizer!r}; {hint}")
+
+
 def asked(optimizer: Any, state: Tree) -> Reading:
     """What the optimizer reads at this state."""
     read = getattr(optimizer, "read", gradient)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree
-from jaxnn.optim.asking import asked, reported, started
+from jaxnn.optim.asking import asked, check_optimizer, reported, started
 from jaxnn.optim.transforms import Transformation, apply_updates
 from jaxnn.ranges import Share
 from jaxnn.readings.reading import Reading
@@ -43,6 +43,10 @@ class Averaged(Pytree):
     optimizer: Transformation
     decay: Annotated[Number, Share] = 0.999
     """Share of the average that is kept."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_optimizer(self.optimizer)
 
     def read(self, state: Average | None) -> Reading:
         return asked(self.optimizer, state and state.optimizer)

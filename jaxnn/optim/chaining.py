@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, Static
-from jaxnn.optim.asking import asked, asks_more, reported, started
+from jaxnn.optim.asking import asked, asks_more, check_optimizer, reported, started
 from jaxnn.optim.transforms import Transformation
 from jaxnn.readings.reading import Reading
 
@@ -22,6 +22,8 @@ class Chain(Pytree):
     transforms: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        for transform in self.transforms:
+            check_optimizer(transform)
         for i, transform in enumerate(self.transforms[1:], 1):
             if asks_more(transform):
                 raise ValueError(

@@ -19,6 +19,7 @@ from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree, static
 from jaxnn.curvature.fisher import Fisher, Source
 from jaxnn.curvature.kronecker_factors import Kronecker, Shared
+from jaxnn.optim.asking import check_optimizer
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.kfac_inverse import Inverse, inverted, preconditioned
 from jaxnn.ranges import Count, Positive, Share
@@ -69,6 +70,10 @@ class KFAC(Pytree):
     """Whose errors the curvature is taken from."""
     shared: Shared = static(default="expand")
     """How positions that share a weight count."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_optimizer(self.optimizer)
 
     def read(self, state: KFACState | None) -> tuple[Any, Kronecker]:
         """The gradient, and the Fisher matrix in the steps that take it anew."""

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.factors import along_batch
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer, check_network, mixing_layers
 from jaxnn.core.refusals import as_array, check_examples, is_concrete
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
-from jaxnn.losses.loss import Loss
+from jaxnn.losses.loss import Loss, check_loss
 from jaxnn.readings import gradient
 from jaxnn.readings.reading import as_reading
 from jaxnn.sweep.mixing import Mixing, OneByOne, check_mixing, with_constant_statistics
@@ -145,6 +145,8 @@ def _weigh(deltas: Array, c: ArrayLike) -> tuple[Any, Any]:
 def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:
     """The mini-batch in arrays, once they are known to fit together and the targets to mean
     something. What shapes alone can tell, the network and the loss find out for themselves."""
+    check_network(objective.net)
+    check_loss(objective.loss)
     given, weights = batch.y, batch.weights
     x, y = as_array(batch.x), as_array(given)
     check_examples(x)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 
-from jaxnn.core.layer import Layer, shape_like
+from jaxnn.core.layer import Layer, check_network, shape_like
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.watch import Seen, seen, watched
@@ -50,6 +50,7 @@ def summary(net: Layer, x: Tree) -> Summary:
     x is an array or a `jax.ShapeDtypeStruct`; its first axis is the batch the bytes are counted
     for. Nothing is computed: the network runs on shapes alone. Paths are those of the parameters.
     """
+    check_network(net)
     rows: list[Row] = []
 
     def forward(x: Tree, key: Key) -> None:

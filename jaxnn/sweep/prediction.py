@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.layer import Layer
+from jaxnn.core.layer import Layer, check_network
 from jaxnn.core.refusals import check_examples
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
@@ -21,6 +21,7 @@ def predict(net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size:
     With a `batch_size` the examples go through in chunks of that many, to bound the memory; 0 is
     all at once. Raises ValueError for an empty batch.
     """
+    check_network(net)
     x = jnp.asarray(x)
     check_examples(x)
     return _predict(net, params, x, key, batch_size=batch_size)
@@ -46,6 +47,11 @@ def evaluate(
     count, and where nothing counts it is nan. The loss is reduced as it says. Arguments and errors
     as for `backprop`, `batch_size` as for `predict`.
     """
+    if not isinstance(metrics, tuple) or not all(map(callable, metrics)):
+        raise TypeError(
+            f"evaluate: expected metrics as a tuple of functions of (outputs, y), such as "
+            f"(accuracy,), got {metrics!r}"
+        )
     batch = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
     outputs = _predict(net, params, batch.x, key, batch_size=batch_size)
     return _score(loss, outputs, batch.y, batch.weights, metrics=metrics)

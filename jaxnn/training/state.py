@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnn.core.layer import Layer, mixing_layers, shape_like
+from jaxnn.core.layer import Layer, check_network, mixing_layers, shape_like
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.optim.asking import asked, asks_more, started
+from jaxnn.optim.asking import asked, asks_more, check_optimizer, started
 from jaxnn.optim.transforms import Transformation
 from jaxnn.sweep.mixing import check_mixing
 from jaxnn.training.inference import Statistics, no_statistics
@@ -30,6 +30,8 @@ def start(net: Layer, optimizer: Transformation, key: Key, x: Tree) -> State:
     Of x only shape and dtype are used. Raises ValueError for an optimizer that reads what this
     network does not have, such as gradients of single examples where a layer mixes them.
     """
+    check_network(net)
+    check_optimizer(optimizer)
     params = net.init(key, x)
     found = _expected(net, optimizer, params, x, key) if asks_more(optimizer) else params
     kept = started(optimizer, params, found, key)

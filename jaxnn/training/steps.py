@@ -10,8 +10,9 @@ import numpy as np
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.types import ArrayLike, Key, Tree
-from jaxnn.losses.loss import Loss
-from jaxnn.optim.asking import asked, with_penalty
+from jaxnn.losses.loss import Loss, check_loss
+from jaxnn.losses.penalties import check_penalty
+from jaxnn.optim.asking import asked, check_optimizer, with_penalty
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.transforms import Transformation, apply_updates
 from jaxnn.sweep.accumulation import check_parts, sweep_parts
@@ -108,6 +109,9 @@ def _plan(
     net: Layer, loss: Loss, optimizer: Transformation, options: Options | None
 ) -> tuple[Plan, Options]:
     options = Options() if options is None else options
+    check_loss(loss)
+    check_optimizer(optimizer)
+    check_penalty(options.penalty)
     if loss.reduction == "none":
         raise ValueError(
             f"{loss!r}: expected reduction 'mean' or 'sum' to train on one number, got 'none'"

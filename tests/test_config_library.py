@@ -1,5 +1,6 @@
 """Configs beside the library: what is public there is a kind here, and says the same of itself."""
 
+import ast
 import dataclasses
 import inspect
 import re
@@ -29,15 +30,14 @@ KEYS = {
     "Averaged": "average",
     "clip_by_global_norm": "clip_norm",
     "clip_by_value": "clip_value",
+    "clip_examples": "clip_examples",
+    "track_noise_scale": "noise_scale",
     "elastic": "l1",
     "l1": "l1",
     "l2": "l2",
 }
 APART = {
     **NOT_OFFERED,
-    "KFAC": "wraps another optimizer",
-    "clip_examples": "is a way to train by itself, see the demo clipping",
-    "track_noise_scale": "is a way to look, see the demo noise_scale",
     "averaged": "reads the average, which the test of every epoch does",
     "chain": "stands where clip_norm or clip_value is set",
     "serial": "the layers of a config are one after the other",
@@ -67,9 +67,10 @@ def offered() -> set[str]:
 def nouns() -> list[str]:
     """The public layers, losses, optimizers, penalties, initialisers and schedules."""
     rooms = ("jaxnn.layers", "jaxnn.losses", "jaxnn.optim")
-    stub = (ROOT / "jaxnn/__init__.pyi").read_text()
-    flat = [name for room, name in re.findall(r"^from (\S+) import (\w+) as", stub, re.MULTILINE)
-            if room.startswith(rooms)]  # fmt: skip
+    stub = ast.parse((ROOT / "jaxnn/__init__.pyi").read_text()).body
+    imports = [node for node in stub if isinstance(node, ast.ImportFrom)]
+    of_rooms = [node for node in imports if str(node.module).startswith(rooms)]
+    flat = [alias.asname or alias.name for node in of_rooms for alias in node.names]
     every = {*flat, *nn.initializers.__all__, *nn.schedules.__all__}
     return sorted(every - {"Loss", "Schedule"})  # which are bases
 
@@ -115,6 +116,8 @@ def test_the_defaults_of_a_table_are_those_of_the_library(made):
     target = build.target_of(spec)
     if not isinstance(target, type):
         assert build.made(spec) == target
+    elif made.kind == "kfac":
+        assert build.made(spec, optimizer=nn.SGD(0.1)) == target(nn.SGD(0.1))
     elif made.kind in config.OPTIMIZERS:
         nothing = {"momentum": None} if made.kind == "sgd" else {}
         assert build.made(spec, learning_rate=0.1, **nothing) == target(0.1)
@@ -122,6 +125,53 @@ def test_the_defaults_of_a_table_are_those_of_the_library(made):
         value = build.made(spec)
         given = {f: getattr(value, f) for f, key in made.passed.items() if key in needed}
         assert value == target(**given)
+
+
+def test_what_reads_the_sweep_stands_in_front_of_what_steps(tmp_path: Path):
+    train = load("iris", []).train
+    change = dataclasses.replace
+    clipped = nn.chain(nn.clip_by_global_norm(1.0), nn.SGD(0.1, momentum=0.5))
+    kfac = config.KFAC(damping=0.1, every=2, optimizer=config.SGD(momentum=0.5))
+    for changed, expected in (
+        (change(train, optimizer=kfac), nn.KFAC(clipped, damping=0.1, every=2)),
+        (
+            change(train, clip_examples=2.0, noise=0.3),
+            nn.chain(nn.clip_examples(2.0, 0.3), clipped),
+        ),
+        (change(train, noise_scale=True), nn.chain(nn.track_noise_scale(), clipped)),
+    ):
+        plain = {"lr": 0.1, "clip_norm": 1.0, "schedule": config.ConstantRate()}
+        if changed.optimizer.kind != "kfac":
+            plain["optimizer"] = config.SGD(momentum=0.5)
+        assert build.optimizer(change(changed, **plain), 100) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"noise": 0.1}, "noise: needs clip_examples"),
+        (
+            {"clip_examples": 1.0, "noise_scale": True},
+            "clip_examples and noise_scale: expected one",
+        ),
+        ({"noise_scale": True, "optimizer": config.KFAC()}, "noise_scale and kfac: expected one"),
+    ],
+)
+def test_only_one_thing_reads_the_sweep(changes: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(load("iris", []).train, **changes)
+
+
+def test_what_looks_at_each_example_is_refused_where_layers_mix_them():
+    plain = load("iris", [])
+    layers = (config.BatchNorm(), *plain.model.layers)
+    experiment = dataclasses.replace(
+        plain,
+        model=dataclasses.replace(plain.model, layers=layers),
+        train=dataclasses.replace(plain.train, noise_scale=True),
+    )
+    with pytest.raises(ConfigError, match=r"train: .*noise_scale .*BatchNorm\(\) mixes them"):
+        prepare(experiment, read(experiment.data, 0))
 
 
 NESTED = """

@@ -133,11 +133,11 @@ ONE_PROBLEM = {
     ),
     "unknown optimizer": (
         ('"sgd"', "7"),
-        "train.optimizer: unknown optimizer 7, known: adagrad, adam, adamw, rmsprop, sgd",
+        "train.optimizer: unknown optimizer 7, known: adagrad, adam, adamw, kfac, rmsprop, sgd",
     ),
     "no kind": (
         ('kind = "sgd"', ""),
-        "train.optimizer: missing 'kind', known: adagrad, adam, adamw, rmsprop, sgd",
+        "train.optimizer: missing 'kind', known: adagrad, adam, adamw, kfac, rmsprop, sgd",
     ),
     "a word for a table": (
         ("units = 8", "units = 8\ninit = 'he'"),

@@ -158,7 +158,8 @@ def _definitions(module: str) -> dict[str, Any]:
 def _heads(module: str) -> str:
     """The source without methods and functions, which are most of it."""
     path = _FOLDER.parent.joinpath(*module.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    stub = path / "__init__.pyi"  # of a room, which imports nothing before it is asked
+    file = stub if stub.exists() else path.with_suffix(".py")
     text = re.sub(r'\A""".*?"""', "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
     statements = [part for part in _STATEMENTS.split(text) if _KEPT.match(part)]
     return "".join(
@@ -168,4 +169,7 @@ def _heads(module: str) -> str:
 
 
 def _listed(module: str) -> list[str]:
-    return ast.literal_eval(_definitions(module)["__all__"])
+    found = _definitions(module)
+    if "__all__" in found:
+        return ast.literal_eval(found["__all__"])
+    return [name for name, node in found.items() if isinstance(node, tuple)]

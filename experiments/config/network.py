@@ -6,13 +6,13 @@ is what a config adds to them. A string under a field is its help text on the co
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 from pydantic import Field
 
-from experiments.config.library import Declared, arguments, public
+from experiments.config.library import Declared, arguments, public, typed
 from experiments.config.tables import Nouns, Own, one_of, snake, table
-from experiments.config.types import Section, section
+from experiments.config.types import RANGES, Section, section
 
 NOT_OFFERED = {
     "zeros": "the initialiser constant with value 0",
@@ -29,7 +29,11 @@ def derived(base: str, room: str = "") -> dict[str, Declared]:
 
 
 _ACTIVATIONS = derived("Activation")
-WITH_PARAMETER = [name for name, found in _ACTIVATIONS.items() if found.fields]
+WITH_PARAMETER = [
+    name
+    for name, found in _ACTIVATIONS.items()
+    if found.fields and get_origin(typed(found.fields[0], RANGES)) is Annotated  # a number
+]
 _STARTS = public("jaxnn.initializers")
 BackwardName = Literal[
     "backprop", "feedback_alignment", "sign_symmetric", "kolen_pollack", "weight_mirror",

@@ -33,6 +33,9 @@ OPTIMIZERS = {
     for name, found in derived("Optimizer").items()
 }
 
+_step = Own(one_of(OPTIMIZERS), OPTIMIZERS["sgd"](), "What steps along the natural gradient.")
+OPTIMIZERS["kfac"] = table(public()["KFAC"], _plain, "kfac", "KFAC", own={"optimizer": _step})
+
 _warm_up = "Iterations over which the learning rate first grows in a straight line."
 _OWN = {
     "warm_up": Own(Annotated[int, Field(ge=0)], 0, _warm_up),
@@ -103,6 +106,12 @@ class Train(Section):
     """Largest norm of the whole gradient."""
     clip_value: Positive | None = None
     """Largest absolute value in the gradient."""
+    clip_examples: Positive | None = None
+    """Largest norm of the gradient of each example."""
+    noise: NotNegative = 0.0
+    """Deviation of the noise on the gradient, as a multiple of clip_examples."""
+    noise_scale: bool = False
+    """Whether to follow the gradient noise scale: the batch size beyond which more hardly pays."""
     micro_batches: Count = 1
     """Equal parts a mini-batch is taken in, one after the other: the same step in less memory."""
     class_weights: tuple[NotNegative, ...] = ()
@@ -134,6 +143,16 @@ class Train(Section):
     def __post_init__(self) -> None:
         if self.balanced and self.class_weights:
             raise ValueError("balanced and class_weights say different things; leave one out")
+        if self.noise and self.clip_examples is None:
+            raise ValueError("noise: needs clip_examples, of which it is a multiple; set both")
+        kfac = self.optimizer.kind == "kfac"
+        asking = {
+            "clip_examples": self.clip_examples,
+            "noise_scale": self.noise_scale,
+            "kfac": kfac,
+        }
+        if len(several := [name for name, asks in asking.items() if asks]) > 1:
+            raise ValueError(f"{' and '.join(several)}: expected one of these at a time")
         if self.batch_size % self.micro_batches:
             raise ValueError(
                 f"micro_batches: expected a number that divides batch_size {self.batch_size} "

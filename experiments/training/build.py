@@ -71,9 +71,10 @@ def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
     """The optimizer of the config, with its schedule times `factor` and behind its clipping."""
     steps = train.epochs * math.ceil(min(train.sample or examples, examples) / train.batch_size)
     rate = _rate(train.schedule, train.lr * factor, steps)
+    spec = getattr(train.optimizer, "optimizer", train.optimizer)
     # no momentum needs no memory for it
-    nothing = {"momentum": None} if getattr(train.optimizer, "momentum", None) == 0 else {}
-    whole = made(train.optimizer, learning_rate=rate, **nothing)
+    nothing = {"momentum": None} if getattr(spec, "momentum", None) == 0 else {}
+    whole = made(spec, learning_rate=rate, **nothing)
     clips = []
     if train.clip_value is not None:
         clips.append(nn.clip_by_value(train.clip_value))
@@ -81,6 +82,12 @@ def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
         clips.append(nn.clip_by_global_norm(train.clip_norm))
     if clips:
         whole = nn.chain(*clips, whole)
+    if spec is not train.optimizer:
+        whole = made(train.optimizer, optimizer=whole)
+    if train.clip_examples is not None:
+        whole = nn.chain(nn.clip_examples(train.clip_examples, train.noise), whole)
+    if train.noise_scale:
+        whole = nn.chain(nn.track_noise_scale(), whole)
     return whole if train.average is None else nn.Averaged(whole, train.average)
 
 

@@ -11,6 +11,7 @@ from experiments.config import Experiment, Train
 from experiments.data import Dataset
 from experiments.training import build
 from jaxnn.core.layer import mixing_layers
+from jaxnn.optim.asking import asks_more
 
 
 class Part(NamedTuple):
@@ -51,12 +52,18 @@ def prepare(experiment: Experiment, data: Dataset) -> Task:
             f"train.micro_batches: expected 1 with {', '.join(mixing)}, which takes a mini-batch "
             "as a whole"
         )
+    optimizer = build.optimizer(experiment.train, len(data.x))
+    if mixing and asks_more(optimizer):
+        raise ConfigError(
+            f"train: clip_examples, noise_scale and kfac look at each example, and "
+            f"{', '.join(mixing)} mixes them; leave one of the two out"
+        )
     y, y_test, y_validation = map(targets, (data.y, data.y_test, data.y_validation))
     held = data.x_validation
     return Task(
         net,
         build.loss(experiment.model),
-        build.optimizer(experiment.train, len(data.x)),
+        optimizer,
         build.penalty(experiment.train),
         Part(jax.device_put(data.x), jax.device_put(y), example_weights(experiment.train, data)),
         Part(jax.device_put(data.x_test), jax.device_put(y_test)),

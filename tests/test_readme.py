@@ -107,6 +107,15 @@ def test_the_first_page_is_short_and_its_links_lead_somewhere():
             assert (path.parent / link).exists(), f"{path}: {link}"
 
 
+def test_every_room_says_what_lives_there_and_the_table_has_it():
+    table = (ROOT / "jaxnn" / "README.md").read_text()
+    rooms = [path.parent for path in (ROOT / "jaxnn").glob("*/__init__.py")]
+    assert len(rooms) > 10
+    for room in rooms:
+        assert (room / "README.md").exists(), room
+        assert f"| [`{room.name}`]({room.name}/README.md) |" in table, room
+
+
 def test_every_public_layer_and_loss_is_in_the_table():
     import jaxnn
 

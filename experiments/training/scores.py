@@ -166,7 +166,11 @@ def _n_classes(task: Task) -> int:
 
 
 def angles(task: Task, params: Any, examples: int = 1000) -> dict[str, float]:
-    """`alignment` on the first training examples, by weight and by what is compared."""
+    """`alignment` on the first training examples, by weight and by what is compared.
+
+    Where there is nothing to compare it is left out: the first layer with weights has no B, so no
+    angle of "weights".
+    """
     part, key = task.train, jax.random.key(0)
     found = nn.feedback.alignment(
         task.net, task.loss, params, part.x[:examples], part.y[:examples], key

@@ -59,7 +59,11 @@ class Alignment(NamedTuple):
     `delta` is the angle of the errors at the layer's output, `gradient` that of the gradients of
     the weight, both over the mini-batch as one vector; a ratio is the rule's norm over backprop's.
     `weights` is the angle of B^T and what backprop has in its place: the weight, or the product of
-    the weights from here to the output for direct feedback. nan where there is no such thing.
+    the weights from here to the output for direct feedback.
+
+    nan stands where there is nothing to compare: `weights` of the first layer with weights, which
+    keeps plain backprop and has no B, and of layers without a rule; `delta` where the factor of a
+    parameter has no errors of its own; all of them where an error or a gradient is 0.
     """
 
     delta: Any

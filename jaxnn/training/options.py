@@ -15,8 +15,9 @@ class Options(NamedTuple):
 
     weights (n,) >= 0, one for each row of x, as in `backprop`. penalty, such as `l2(1e-4)`, is
     added to the objective. statistics_momentum in [0, 1] is that of the running statistics of
-    batch-norm, see `jaxnn.training.inference`. micro_batches: each mini-batch is taken in so many
-    parts, one after the other, in the memory of one, see `accumulate`.
+    batch-norm: the plain mean of the first 1/(1 - momentum) mini-batches, 100 of them at 0.99, and
+    a running mean with that momentum from then on. micro_batches: each mini-batch is taken in so
+    many parts, one after the other, in the memory of one, see `accumulate`.
     """
 
     weights: ArrayLike = None

@@ -15,7 +15,7 @@ _NAMED = {"identity": nn.linear, "logistic": nn.sigmoid}  # as scikit-learn call
 _APART = (*_NAMED.values(), nn.step, nn.softmax)  # no gradient; not a unit by itself
 ACTIVATIONS: Mapping[str, nn.Layer] = _NAMED | {
     layer.name: layer
-    for layer in vars(nn.layers).values()
+    for layer in (getattr(nn.layers, name) for name in nn.layers.__all__)
     if isinstance(layer, Activation) and layer not in _APART
 }
 FEW, CHUNK = (64, 256), 1024  # the numbers of rows that programs are made for

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import jaxnn.fast.draws as draws  # not from jaxnn: its names are loaded lazily, and need this file
+from jaxnn.core.ranges import Finite, NotNegative, Positive, Range
 from jaxnn.core.refusals import require_key
 from jaxnn.core.types import Array, Dtype, Key
 from jaxnn.core.values import Static, check_number
-from jaxnn.ranges import Finite, NotNegative, Positive, Range
 
 __all__ = [
     "constant",

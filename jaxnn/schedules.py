@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import jax.numpy as jnp
 
+from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.types import Array, Number
 from jaxnn.core.values import Pytree
-from jaxnn.ranges import NotNegative, Positive
 
 __all__ = [
     "ConstantRate",

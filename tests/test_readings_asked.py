@@ -192,8 +192,8 @@ def test_what_is_no_reading_is_refused(reading, error, message):
     ("make", "message"),
     [
         (lambda: clipped(0.0), "finite bound in"),
-        (lambda: clipped(1.0, "each"), "'flat', 'per_layer' or 'automatic', got 'each'"),
-        (lambda: SquaredNorms("ghost"), "'auto', 'gram' or 'each', got 'ghost'"),
+        (lambda: clipped(1.0, "each"), r"one of \('flat', 'per_layer', 'automatic'\), got 'each'"),
+        (lambda: SquaredNorms("ghost"), r"one of \('auto', 'gram', 'each'\), got 'ghost'"),
         (lambda: total(((), ())), "one or more parameters"),
     ],
 )

@@ -18,7 +18,7 @@ FLOORS = (
     ("commands",),
     ("",),  # the files at the top
 )
-WITHOUT_JAXNN = ("common", "data", "commands", "bench/mistakes", "")
+WITHOUT_JAXNN = ("data", "commands", "bench/mistakes", "")
 
 
 def module(path: Path) -> str:

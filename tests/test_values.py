@@ -13,8 +13,8 @@ import pytest
 import jaxnn as nn
 from jaxnn import SGD, Dense
 from jaxnn.core import Outer, Pytree
+from jaxnn.core.ranges import Count, Fraction, Positive
 from jaxnn.core.types import Number
-from jaxnn.ranges import Count, Fraction, Positive
 
 
 def test_a_static_value_has_no_leaves_and_is_compared_by_value():

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jaxnn
-from jaxnn import ranges
+from jaxnn.core import ranges
 
 _FOLDER = Path(jaxnn.__file__).parent
 _STATEMENTS = re.compile(r"^(?=[^\s)\]}])", re.MULTILINE)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, dataclass_transform
 from annotated_types import Interval
 from pydantic import ConfigDict
 
-from jaxnn import ranges
+from jaxnn.core import ranges
 
 
 def limits(allowed: ranges.Range) -> Any:

@@ -7,8 +7,8 @@ with: optimizers, schedules, penalties, factors. Its fields are leaves, so a new
 not compile again and a whole sweep can be `jax.vmap`ped.
 
 A subclass of either is a frozen dataclass without being told so. The annotation of a field says
-what it may hold, a range of `jaxnn.ranges` or the words of a `Literal`, and every value is checked
-by it when it is made:
+what it may hold, a range of `jaxnn.core.ranges` or the words of a `Literal`, and every value is
+checked by it when it is made:
 
     momentum: Annotated[Number, Fraction] | None = None
 """
@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from jaxnn.ranges import Range
+from jaxnn.core.ranges import Range
 
 
 def call_form(name: str, value: Any) -> str:

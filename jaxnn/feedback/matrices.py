@@ -20,10 +20,10 @@ from jax.tree_util import tree_flatten_with_path
 from jaxnn.core.factors import Factor, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
+from jaxnn.core.ranges import Positive
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.feedback.rules import BackwardRule, Passage
 from jaxnn.initializers import Initializer, glorot
-from jaxnn.ranges import Positive
 
 
 class Transport(BackwardRule):

@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, Read, mixing_layers
+from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static
 from jaxnn.layers.activations import ReLU, Step
-from jaxnn.ranges import NotNegative, Positive
 
 # a fold of the key that no split of it gives: splits count up from 0
 _FOLD = 2**32 - 1

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Read
+from jaxnn.core.ranges import Finite
 from jaxnn.core.refusals import check_floating
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
-from jaxnn.ranges import Finite
 
 
 class Linear(Activation, name="linear"):

@@ -8,9 +8,9 @@ from jax import lax
 from jaxnn.core.factors import Scaled, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
+from jaxnn.core.ranges import Positive
 from jaxnn.core.refusals import check_features, check_record, dtype_of
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.ranges import Positive
 
 
 class Moments(NamedTuple):

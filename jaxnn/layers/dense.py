@@ -6,10 +6,10 @@ import jaxnn.fast.draws as draws
 from jaxnn.core.factors import Outer, Sum, Tied
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
+from jaxnn.core.ranges import Count
 from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
 from jaxnn.core.types import Key, Tree
 from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
-from jaxnn.ranges import Count
 
 
 class Dense(Layer):

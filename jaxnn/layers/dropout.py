@@ -15,11 +15,11 @@ from jax import lax
 from jaxnn.core.factors import Masked
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
+from jaxnn.core.ranges import Fraction
 from jaxnn.core.refusals import check_floating, check_record, require_key
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.activations import linear
 from jaxnn.layers.dense import Dense
-from jaxnn.ranges import Fraction
 
 Draw = Literal["bernoulli", "exact"]
 Rescale = Literal["training", "inference"]

@@ -9,10 +9,10 @@ from jax.dtypes import canonicalize_dtype
 from jaxnn.core.factors import Rows
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Table
+from jaxnn.core.ranges import Count
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.initializers import Initializer, normal
-from jaxnn.ranges import Count
 
 
 class Embedding(Layer):

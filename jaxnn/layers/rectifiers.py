@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.layer import Read
+from jaxnn.core.ranges import Finite
 from jaxnn.core.refusals import check_floating, dtype_of
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.elementwise import Activation
-from jaxnn.ranges import Finite
 
 
 class Softplus(Activation, name="softplus"):

@@ -10,12 +10,12 @@ from jax import lax
 import jaxnn.fast.draws as draws
 from jaxnn.core.factors import Factor, Stacked
 from jaxnn.core.layer import Layer, Read, check_layers
+from jaxnn.core.ranges import Count
 from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.trees import over
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, static
 from jaxnn.core.watch import stacked
-from jaxnn.ranges import Count
 
 
 class Repeat(Layer):

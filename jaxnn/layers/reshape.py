@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, Shape
+from jaxnn.core.ranges import Positive
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.ranges import Positive
 
 
 class Flatten(Layer):

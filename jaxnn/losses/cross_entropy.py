@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn.core.ranges import Positive, Share
 from jaxnn.core.types import Array, Dtype, Tree
 from jaxnn.losses.loss import Loss, check_alike
-from jaxnn.ranges import Positive, Share
 
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.parameters import weights
+from jaxnn.core.ranges import NotNegative
 from jaxnn.core.types import Number, Params
 from jaxnn.core.values import Pytree, argument_form, changed_fields, static
-from jaxnn.ranges import NotNegative
 
 Selection = Callable[[tuple[Any, ...]], bool]
 

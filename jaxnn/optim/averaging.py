@@ -5,12 +5,12 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.ranges import Share
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree
 from jaxnn.optim.asking import asked, check_optimizer, reported, started
 from jaxnn.optim.transforms import Transformation, apply_updates
-from jaxnn.ranges import Share
 from jaxnn.readings.reading import Reading
 
 

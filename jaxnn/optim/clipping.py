@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree, static
-from jaxnn.ranges import NotNegative, Positive
 from jaxnn.readings.clipping import clipped
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total

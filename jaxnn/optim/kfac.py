@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.ranges import Count, Positive, Share
 from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree, static
 from jaxnn.curvature.fisher import Fisher, Source
@@ -22,7 +23,6 @@ from jaxnn.curvature.kronecker_factors import Kronecker, Shared
 from jaxnn.optim.asking import check_optimizer
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.kfac_inverse import Inverse, inverted, preconditioned
-from jaxnn.ranges import Count, Positive, Share
 from jaxnn.readings.linear import gradient
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Any, NamedTuple
 
 import jax.numpy as jnp
 
+from jaxnn.core.ranges import Share
 from jaxnn.core.types import Number, Params, Tree
 from jaxnn.core.values import Pytree
-from jaxnn.ranges import Share
 from jaxnn.readings.linear import gradient
 from jaxnn.readings.noise import noise_scale
 

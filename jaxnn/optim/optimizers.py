@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.parameters import weights
+from jaxnn.core.ranges import Fraction, NotNegative, Positive
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Number, Params, Path
 from jaxnn.core.values import Pytree, static
-from jaxnn.ranges import Fraction, NotNegative, Positive
 from jaxnn.schedules import rate_at
 
 

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.parameters import weights
+from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import global_norm
 from jaxnn.core.types import Array, Number, Params, Path, Tree
 from jaxnn.core.values import Pytree
-from jaxnn.ranges import NotNegative, Positive
 from jaxnn.schedules import rate_at
 
 

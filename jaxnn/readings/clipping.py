@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jax.tree_util import tree_flatten_with_path
 
 from jaxnn.core.factors import Factor
+from jaxnn.core.ranges import Positive
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Number, Tree
 from jaxnn.core.values import static
-from jaxnn.ranges import Positive
 from jaxnn.readings.norms import norms
 from jaxnn.readings.reading import Reading, total
 

@@ -5,8 +5,8 @@ import math
 from numbers import Integral
 from typing import Any
 
+from jaxnn.core.ranges import Fraction, NotNegative, Positive, Range
 from jaxnn.core.values import check_number
-from jaxnn.ranges import Fraction, NotNegative, Positive, Range
 from jaxnn.sklearn.network import ACTIVATIONS
 
 CHOICES = {

@@ -178,6 +178,28 @@ def test_loops_count_every_round_and_their_own_condition():
     assert kinks.sites[0][2:5] == (2, 1, 0)
 
 
+ZERO = jnp.zeros(4)
+PASSED_ON = {  # x comes to the abs by way of
+    "one branch of two": lambda x: jnp.abs(lax.cond(X[0] > 0, lambda x: x, lambda x: 1 + ZERO, x)),
+    "the other branch": lambda x: jnp.abs(lax.cond(X[0] < 0, lambda x: 1 + ZERO, lambda x: x, x)),
+    "two parts of the carry": lambda x: lax.fori_loop(
+        0, 3, lambda i, c: (x, c[0], c[2] + jnp.abs(c[1])), (3 + ZERO, 1 + ZERO, ZERO)
+    )[2],
+    "the first round alone": lambda x: lax.fori_loop(
+        0, 2, lambda i, c: (1 + ZERO, c[1] + jnp.abs(c[0])), (x, ZERO)
+    )[1],
+    "the second carry of a while": lambda x: lax.while_loop(
+        lambda c: c[0] < 3, lambda c: (c[0] + 1, x, c[1], c[3] + jnp.abs(c[2])), (0, X, X, ZERO)
+    )[3],
+}
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+def test_what_moves_is_followed_through_branches_and_rounds(name):
+    sites = [site for site in kink_distance(PASSED_ON[name], X).sites if site.primitive == "abs"]
+    assert [site.distance for site in sites] == [pytest.approx(0.25 / RMS)]
+
+
 @pytest.mark.parametrize(
     "f",
     [

@@ -217,7 +217,10 @@ def penalised():
         (lambda: nn.KFAC(nn.SGD(0.1)).init(()), r"expected its state from jaxnn\.start"),
         (lambda: nn.clip_examples(0.0), r"clip_examples: expected a finite bound in \(0, inf\]"),
         (lambda: nn.clip_examples(1.0, -1.0), r"clip_examples: expected a finite noise in \[0"),
-        (lambda: nn.clip_examples(1.0, how="no"), r"one of \('flat', 'per_layer', 'automatic'\), got 'no'"),  # pyright: ignore
+        (
+            lambda: nn.clip_examples(1.0, how="no"),
+            r"one of \('flat', 'per_layer', 'automatic'\), got 'no'",
+        ),  # pyright: ignore
         (lambda: Fisher(source="sampled"), r"Fisher: expected a key `signs` to sample with"),
         (lambda: Fisher(source="none"), r"source to be one of .*, got 'none'"),  # pyright: ignore
     ],

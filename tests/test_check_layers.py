@@ -178,6 +178,23 @@ def test_the_loss_or_the_layer_at_fault_is_named():
     assert report.place == "[0] NoBias(3): params.b"
 
 
+class ByPrecision(nn.Layer):
+    """y = x in float64 and 2 x below: another function in float32, which nobody can judge."""
+
+    def forward(self, params, x, key=None):
+        return x * (1 if x.dtype == jnp.float64 else 2), ()
+
+    def backward(self, params, residuals, dy, read):
+        return dy * (1 if dy.dtype == jnp.float64 else 2), ()
+
+
+def test_a_layer_that_cannot_be_judged_is_not_the_one_at_fault():
+    x = draw(jnp.zeros((3, 5)), 0)
+    assert check_layer(ByPrecision(), None, x).verdict == "inconclusive"
+    report = check_layer(serial(Scaled1001(5), ByPrecision()), None, x)
+    assert report.place == "[0] Scaled1001(5): params.w"
+
+
 def test_layers_that_are_right_and_put_together_wrongly_are_said_to_be():
     class Reversed(nn.layers.Serial):
         """A chain that hands its readings back in the wrong order."""

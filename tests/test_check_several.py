@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn.check import Finding, Leaf, Report, check_vjp
+import jaxnn as nn
+from jaxnn.check import Estimate, Finding, Leaf, Report, check_vjp
+from jaxnn.check.options import read_options
+from jaxnn.check.problem import Problem
+from jaxnn.check.reference.sources import Probes
+from jaxnn.check.reference.truth import Draw, Truth, by_autodiff
+from jaxnn.check.trial.cases import draw_of
+from jaxnn.check.walk import layer_problem
 
 RNG = np.random.default_rng(0)
 X = jnp.asarray(RNG.normal(size=(7, 5)), jnp.float32)
@@ -71,6 +78,19 @@ def test_of_several_outputs_the_wrong_one_is_named():
     assert off.wrong == ("the value [1]",)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_every_output_has_noise_of_its_own(order):
+    def forward(x, w):  # the sine loses three digits
+        return (jnp.tanh(x), jnp.sin(1e3 * (x @ w)))[::order]
+
+    def backward(args, dy):
+        (x, w), (d, e) = args, dy[::order]
+        return two_backward(args, (d, 1e3 * jnp.cos(1e3 * (x @ w)) * e))
+
+    report = check_vjp(forward, backward, (X, W), seeds=1, dtypes=("float32",))
+    assert report.ok, report
+
+
 @pytest.mark.parametrize("i", [0, 1])
 def test_of_several_cotangents_the_one_in_the_error_is_named(i):
     def forward(x, b):
@@ -108,7 +128,9 @@ def test_a_toggle_has_to_make_every_leaf_right():
     assert notes(report, "toggle") == []
 
 
-def test_of_several_faults_the_one_used_last_is_named():
+@pytest.mark.parametrize("wrapped", [lambda f: f, jax.jit], ids=["plain", "jit"])
+def test_of_several_faults_the_one_used_last_is_named(wrapped):
+    @wrapped
     def forward(x, w, v):
         return jnp.tanh(x @ v) @ w
 
@@ -137,6 +159,66 @@ def test_integers_among_the_arguments_do_not_shift_the_leaves_that_differences_m
     assert report.oracle == "central differences in float64"
     assert report.ok, report
     assert {leaf.path for leaf in report.leaves} == {"the value", "tree['a']", "tree['c']"}
+
+
+def test_one_array_is_no_gradient_of_two():
+    def forward(tree):
+        return tree["a"]["w"].sum() + tree["a"]["b"].sum() + tree["c"].sum()
+
+    def backward(args, dy):
+        (tree,) = args
+        return ({"a": dy * jnp.ones_like(tree["a"]["w"]), "c": dy * jnp.ones_like(tree["c"])},)
+
+    tree = {"a": {"b": X[0], "w": X[1]}, "c": X}
+    report = check_vjp(forward, backward, (tree,), **ONCE)
+    assert [text.split(":")[0] for text in notes(report, "structure")] == [
+        *("tree['a']['b']", "tree['a']['w']", "tree['a']")
+    ]
+
+
+def test_a_case_of_fewer_arguments_is_refused():
+    case = {"args/0": np.asarray(X), "dy/0": np.asarray(X), "seed": 0, "dtype": "float64"}
+    assert np.array_equal(draw_of(case, (X,), "float32").args[0], X)
+    with pytest.raises(ValueError, match=r"arguments of \[\(7, 5\), \(5, 3\)\], got \[\(7, 5\)\]"):
+        draw_of(case, (X, W), "float32")
+
+
+def truth(gradients, errors=None):
+    return Truth([], [np.asarray(g) for g in gradients], [], [], errors=errors)
+
+
+def test_a_small_gradient_converges_as_far_as_the_largest_of_all():
+    for gradients in ([1e-9, 1.0], [1.0, 1e-9]):
+        i = gradients.index(1e-9)
+        assert truth(gradients, [5e-9, 5e-9]).converged(i)
+        assert not truth(gradients, [5e-8, 5e-8]).converged(i)
+    assert not truth([1e-9, 1e-9], [5e-9, 5e-9]).converged(0)
+
+
+def test_noise_is_the_largest_of_all_runs():
+    problem = layer_problem(nn.Dense(3), None)
+    draw = Draw(0, "float32", (nn.Affine(np.asarray(W), np.ones(3)), np.asarray(X)), [X @ W])
+    noise = np.array([by_autodiff(problem, draw, draw.args, runs).noise for runs in range(1, 9)])
+    assert (np.diff(noise, axis=0) >= 0).all()
+    assert (noise[-1] > noise[0]).any()
+
+
+def test_the_error_of_a_difference_is_that_of_all_its_probes():
+    class Told(Probes):
+        """Directional derivatives whose errors are 3, 4 and 12."""
+
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.errors = iter([3.0, 4.0, 12.0])
+
+        def derivative(self, args, tangents, dy):
+            return Estimate(1.0, next(self.errors))
+
+    problem = Problem("f", ("x",), np.sin, lambda args, dy: (dy,), np.sin, (0,))
+    draw = Draw(0, "float64", (np.ones(2),), [np.ones(2)])
+    found = Told(problem, draw.args, read_options({"probes": 3})).truth(draw)
+    assert found.errors == [13.0]
+    assert found.gradients[0].shape == (3,)
 
 
 def leaf(path, error=0.0, size=1.0, seed=0, dtype="float32", allowed=1e-6):

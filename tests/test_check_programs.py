@@ -1,11 +1,14 @@
 """How JAX writes programs down: both ways that are known, and what becomes of one that is not."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
+import jaxnn
 from jaxnn.check import check_vjp, complex_step_jvp, kink_distance
 from jaxnn.check.numeric import programs
 from jaxnn.check.numeric.complex_rules import NotAnalytic
@@ -153,3 +156,10 @@ def test_a_rule_that_cannot_be_reached_is_no_judge_of_itself():
 def test_a_parameter_that_is_not_there_is_named_with_the_versions():
     with pytest.raises(programs.NotKnown, match=r"'axes': this is jax .*, known are 0\.10, 0\.11"):
         parameters(only(jnp.tanh, "tanh"))["axes"]
+
+
+def test_the_pages_name_the_versions_that_are_known():
+    root = pathlib.Path(jaxnn.__file__).parent
+    first, last = programs.KNOWN[0], programs.KNOWN[-1]
+    assert f"versions {first} to {last}" in (root / "check/README.md").read_text()
+    assert f'"jax>={first}"' in (root.parent / "pyproject.toml").read_text()

@@ -196,6 +196,7 @@ class NoTree(NamedTuple):
         return jax.tree.map(jnp.zeros_like, params), state
 
 
+NO: Any = "no"  # where a word is asked for
 MIXING = nn.serial(nn.Dense(4), nn.BatchNorm(), nn.Dense(3))
 
 
@@ -218,7 +219,7 @@ def penalised():
         (lambda: nn.clip_examples(0.0), r"clip_examples: expected a finite bound in \(0, inf\]"),
         (lambda: nn.clip_examples(1.0, -1.0), r"clip_examples: expected a finite noise in \[0"),
         (
-            lambda: nn.clip_examples(1.0, how="no"),
+            lambda: nn.clip_examples(1.0, how=NO),
             r"one of \('flat', 'per_layer', 'automatic'\), got 'no'",
         ),  # pyright: ignore
         (lambda: Fisher(source="sampled"), r"Fisher: expected a key `signs` to sample with"),

@@ -31,6 +31,7 @@ KILL = """
 import os, signal, sys
 from experiments.common import runs
 from experiments.__main__ import main
+from jaxnn import saving
 
 left = int(sys.argv.pop(1))
 
@@ -43,7 +44,8 @@ def counted(write):
         return write(*arguments, **options)
     return killed_before
 
-runs.write_whole, runs.Lines.append = counted(runs.write_whole), counted(runs.Lines.append)
+saving.write_whole = runs.write_whole = counted(runs.write_whole)
+runs.Lines.append = counted(runs.Lines.append)
 main(sys.argv[1:])
 """
 

@@ -27,6 +27,12 @@ class Patches(Factor):
     stride: int = static()
     pad: int = static()
     rest: tuple[int, int] = static()
+    window: int = static()
+
+    def size(self) -> int:
+        """The patches of an example, which a convolution may lay out, beside the gradient."""
+        positions = self.d.shape[1] * self.d.shape[2]
+        return positions * self.window**2 * self.x.shape[-1] + super().size()
 
     def total(self, d: Any) -> Any:
         return lax.conv_general_dilated(
@@ -77,7 +83,7 @@ class Conv(Layer):
             lhs_dilation=(s, s),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        dw = read(Patches(x, dy, stride=s, pad=p, rest=rest))
+        dw = read(Patches(x, dy, stride=s, pad=p, rest=rest, window=k))
         return dx, Affine(dw, read(Sum(dy)))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, Embedding, Flatten, backprop, serial, softmax_cross_entropy
-from jaxnn.core.factors import Rows, Tied
+from jaxnn.core.composed import Tied
+from jaxnn.core.factors import Rows
 from jaxnn.readings import (
     Reading,
     SquaredNorms,

@@ -63,17 +63,22 @@ def test_it_trains_and_is_summed_up_as_one_layer():
     assert found.rows[1].parameters == N * 40
 
 
-def test_kfac_goes_on_with_the_plain_gradient():
-    x, y, params, _ = setting(serial(Dense(5), nn.tanh), (6, 5))
-    net = around(Repeat(serial(Dense(5), nn.tanh), N))
-    found = nn.curvature.kflr(net, nn.softmax_cross_entropy, params, x, y)
-    assert found[1] == (nn.Affine(None, None), ())
-    kfac = nn.KFAC(nn.SGD(0.1))
-    state = nn.start(net, kfac, KEY, x)
-    moved, _ = nn.train_step(net, nn.softmax_cross_entropy, kfac, state, x, y)
-    _, grads = nn.backprop(net, nn.softmax_cross_entropy, state.params, x, y)
-    plain = jax.tree.map(lambda p, g: p - 0.1 * g, state.params[1], grads[1])
-    assert_trees_close(moved.params[1], plain, rtol=1e-5)
+@pytest.mark.parametrize("layer", [serial(Dense(5), nn.tanh), Repeat(Dense(5, bias=False), 2)])
+@pytest.mark.parametrize("inverse", ["exact", "factored"])
+@x64
+def test_kfac_takes_the_block_of_each_layer(layer, inverse):
+    x, y, repeated, in_a_row = setting(layer)
+    loss, kfac = nn.softmax_cross_entropy, nn.KFAC(nn.SGD(0.1), inverse=inverse, fisher="exact")
+
+    def moved(net, params):
+        state = nn.start(net, kfac, KEY, x)._replace(params=params)
+        exact = nn.curvature.kflr(net, loss, params, x, y)
+        empirical = nn.backprop(net, loss, params, x, y, read=nn.curvature.kronecker)[1]
+        return exact, empirical, nn.train_step(net, loss, kfac, state, x, y)[0].params
+
+    found = moved(around(Repeat(layer, N)), repeated)
+    for got, wanted in zip(found, moved(around(serial(*[layer] * N)), in_a_row), strict=True):
+        assert_trees_close(got, joined(wanted), rtol=1e-9)
 
 
 def test_rules_for_backward_hold_inside_it():
@@ -88,6 +93,28 @@ def test_rules_for_backward_hold_inside_it():
         nn.feedback.alignment(around(inside), nn.softmax_cross_entropy, params, x, y)
     with pytest.raises(TypeError, match="a whole serial"):
         nn.feedback.WithBackward(net, nn.feedback.DirectFeedbackAlignment()).init(KEY, x)
+
+
+def summed(trees):
+    return jax.tree.map(lambda *leaves: sum(leaves), *trees)
+
+
+class Squared(type(nn.gradient)):
+    """What it says of n layers does not hold: it has an `of` of its own."""
+
+    def of(self, factor, c):
+        return jnp.square(factor.contract(c)).sum()
+
+
+@pytest.mark.parametrize("asked", [Squared(), lambda f, c: jnp.square(f.contract(c)).sum()])
+@x64
+def test_a_reading_that_says_nothing_of_n_layers_gets_all_of_them_at_once(asked):
+    def call(net, params, x, y):
+        read = (nn.per_example, asked, nn.squared_norms)
+        return nn.backprop(net, nn.softmax_cross_entropy, params, x, y, read=read)[1]
+
+    found, wanted = both(serial(Dense(5), nn.tanh), call)
+    assert_trees_close(found[1:], tuple(joined(tree, summed) for tree in wanted[1:]), rtol=1e-11)
 
 
 class Halved(Tanh, name="halved"):

@@ -1,15 +1,15 @@
 """The public names of `jaxnn.core`."""
 
+from jaxnn.core.composed import Masked as Masked, Stacked as Stacked, Tied as Tied
 from jaxnn.core.factors import (
     Factor as Factor,
     Formed as Formed,
-    Masked as Masked,
     Outer as Outer,
     Rows as Rows,
     Scaled as Scaled,
-    Stacked as Stacked,
     Sum as Sum,
-    Tied as Tied,
+    Transposed as Transposed,
+    Transposed as Transposed,
 )
 from jaxnn.core.layer import Layer as Layer, Shape as Shape
 from jaxnn.core.parameters import (

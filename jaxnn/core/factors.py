@@ -58,6 +58,26 @@ class Factor(Pytree):
         """
         return self, lambda some: some
 
+    def errors(self) -> tuple[Array, ...]:
+        """d of each use of the parameter, (batch, ...); none where gradients are formed already."""
+        return (getattr(self, "d"),)  # noqa: B009
+
+    def size(self) -> int:
+        """How many numbers one example takes while its gradient is formed: by default those of the
+        gradient. A kind that forms something larger on the way says so."""
+        return math.prod(jax.eval_shape(self.contract).shape)
+
+    def transposed(self) -> "Factor":
+        """The factor of w^T, where w was used in the place of that parameter: for one that is used
+        again, transposed. Raises TypeError for a parameter that is no matrix."""
+        shape = jax.eval_shape(self.contract).shape
+        if len(shape) != 2:
+            raise TypeError(
+                f"{type(self).__name__}: expected the gradient of a matrix to transpose, got one "
+                f"of shape {shape}; only a matrix can be used again transposed"
+            )
+        return Transposed(self)
+
     def each(self) -> Array:
         """G(d[n]) for each n, (batch, *shape of the parameter)."""
         arrays, build = self.rows()
@@ -79,6 +99,9 @@ class Outer(Factor):
         left, right = (d, self.a) if self.transpose else (self.a, d)
         every = tuple(range(d.ndim - 1))
         return jnp.tensordot(left, right, (every, every))
+
+    def transposed(self) -> "Outer":
+        return self.replace(transpose=not self.transpose)
 
     def sides(self) -> tuple[Array, Array]:
         """What goes along the rows and the columns of dw, (batch, positions, n) each."""
@@ -143,59 +166,27 @@ class Formed(Factor):
     def total(self, d: Array) -> Array:
         return d.sum(0)
 
+    def errors(self) -> tuple[Array, ...]:
+        return ()
 
-class Masked(Factor):
-    """The gradient of `part`, entry by entry times `mask`: a parameter used as mask * w.
 
-    mask is shaped like the parameter and the same for all examples.
-    """
+class Transposed(Factor):
+    """The gradient of `part`, transposed."""
 
     part: Factor
-    mask: Any
 
     def contract(self, c: ArrayLike = 1.0) -> Array:
-        return self.mask * self.part.contract(c)
+        return self.part.contract(c).T
 
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
         arrays, build = self.part.rows()
-        return arrays, lambda some: Masked(build(some), self.mask)
+        return arrays, lambda some: Transposed(build(some))
 
+    def errors(self) -> tuple[Array, ...]:
+        return self.part.errors()
 
-class Tied(Factor):
-    """The sum of several factors: one parameter that is used in several places."""
+    def size(self) -> int:
+        return self.part.size()
 
-    parts: tuple[Factor, ...]
-
-    def contract(self, c: ArrayLike = 1.0) -> Array:
-        first, *others = (part.contract(c) for part in self.parts)
-        return sum(others, start=first)
-
-    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
-        arrays, builds = zip(*(part.rows() for part in self.parts), strict=True)
-        return arrays, lambda some: Tied(tuple(b(s) for b, s in zip(builds, some, strict=True)))
-
-
-class Stacked(Factor):
-    """The factors of n equal layers as one: dw[l] = the gradient of layer l, (n, *shape of w).
-
-    `layers` is the factor of one of them, each of its arrays with a first axis of n.
-    """
-
-    layers: Any
-
-    def contract(self, c: ArrayLike = 1.0) -> Array:
-        return jax.vmap(lambda layer: layer.contract(c))(self.layers)
-
-    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
-        arrays = jax.vmap(lambda layer: layer.rows()[0])(self.layers)
-
-        def build(some: Any) -> "Stacked":
-            rebuilt = jax.vmap(lambda layer, rows: layer.rows()[1](rows))
-            return Stacked(rebuilt(self.layers, _swapped(some)))
-
-        return _swapped(arrays), build
-
-
-def _swapped(arrays: Any) -> Any:
-    """The first two axes, layers and examples, exchanged."""
-    return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), arrays)
+    def transposed(self) -> Factor:
+        return self.part

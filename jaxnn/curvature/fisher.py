@@ -68,7 +68,7 @@ class Fisher(Kronecker):
             """Of column v. The weights of the examples are in the root already, so its c is 1, and
             only the mean over the inputs takes the c of the objective."""
             u = unit(v, outputs) if exact else random_signs(self.signs, outputs)
-            return swept.back(swept.root(u), lambda factor: self.of(factor, c))
+            return swept.back(swept.root(u), self.reader(c))
 
         def errors(v: Array | int) -> Tree:
             return over(Sums, lambda found: found.errors, sums(v, 1.0))

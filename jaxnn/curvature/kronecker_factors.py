@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 
+from jaxnn.core.composed import Tied
 from jaxnn.core.factors import Factor, Outer, along_batch
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import ArrayLike, Tree
@@ -45,7 +46,9 @@ class KroneckerFactors(NamedTuple):
 class Kronecker(Reading, name="kronecker"):
     """`KroneckerFactors` in the place of every w of an affine map (an `Outer`), from the errors of
     the targets; None in the place of everything else: a bias is in the factors of its w, and other
-    parameters have none. In float32 at least. Micro-batches are merged by their weights.
+    parameters have none. A weight that is used in several places is one map at the positions of
+    all. In a `Repeat` they have a first axis of n, a block for each layer. In float32 at least.
+    Micro-batches are merged by their weights.
 
     `kronecker.replace(shared="reduce")` is the other way with inner axes. Raises ValueError for
     `shared` of another name.
@@ -55,14 +58,19 @@ class Kronecker(Reading, name="kronecker"):
     per_example = True
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
-        if not isinstance(factor, Outer) or factor.transpose:
+        parts = factor.parts if isinstance(factor, Tied) else (factor,)
+        if any(not isinstance(part, Outer) or part.transpose for part in parts):
             return None
-        a, d = wide(factor).sides()
+        sides = zip(*(wide(part).sides() for part in parts), strict=True)
+        a, d = (jnp.concatenate(side, 1) for side in sides)
         a = jnp.concatenate([a, jnp.ones_like(a[..., :1])], -1)
         if self.shared == "reduce":
             a, d = a.mean(1, keepdims=True), d.sum(1, keepdims=True)
         c = jnp.broadcast_to(jnp.asarray(c, d.dtype), len(d))
         return Sums(_products(c / a.shape[1], a), _products(c, d), c.sum())
+
+    def layers(self, found: Tree) -> Any:
+        return found and found._replace(weight=found.weight[0])
 
     def answer(self, state: Tree) -> Any:
         return over(Sums, lambda sums: KroneckerFactors(sums.mean_inputs(), sums.errors), state)

@@ -22,6 +22,7 @@ from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
+from jaxnn.readings.linear import gradient
 from jaxnn.sweep.backpropagation import forward_sweep, prepare, reduced
 from jaxnn.sweep.records import Batch, Objective
 
@@ -73,7 +74,7 @@ def _hvp(objective: Objective, params: Params, batch: Batch, v: Params) -> tuple
     deltas, c = swept.deltas, swept.c
     if mixing_layers(net):
         deltas, rdeltas, c = along_batch(c, deltas), along_batch(c, rdeltas), 1.0
-    _, _, hv = net.bend(params, swept.residuals, tangents, deltas, rdeltas, lambda f: f.contract(c))
+    _, _, hv = net.bend(params, swept.residuals, tangents, deltas, rdeltas, gradient.reader(c))
     return reduced(objective.loss, swept.values, swept.c), hv
 
 
@@ -83,7 +84,7 @@ def _gnvp(objective: Objective, params: Params, batch: Batch, v: Params) -> tupl
     c = swept.c
     if mixing_layers(net):
         rdeltas, c = along_batch(c, rdeltas), 1.0
-    gv = swept.back(rdeltas, lambda f: f.contract(c))
+    gv = swept.back(rdeltas, gradient.reader(c))
     return reduced(objective.loss, swept.values, swept.c), gv
 
 

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import tree_flatten_with_path
 
-from jaxnn.core.factors import Factor, Tied
+from jaxnn.core.composed import Tied
+from jaxnn.core.factors import Factor
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
 from jaxnn.core.ranges import Positive

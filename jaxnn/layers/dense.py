@@ -3,7 +3,8 @@
 from typing import Annotated
 
 import jaxnn.fast.draws as draws
-from jaxnn.core.factors import Outer, Sum, Tied
+from jaxnn.core.composed import Tied
+from jaxnn.core.factors import Outer, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.ranges import Count

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
+from jaxnn.core.reader import as_reader
 from jaxnn.core.refusals import float_dtype
 from jaxnn.core.types import Array, Dtype, Key, Params, Tree
 from jaxnn.core.values import Static
@@ -60,9 +61,9 @@ class MixedPrecision(Layer):
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
-        dx, readings = self._inside().backward(
-            self._down(params), residuals, self._down(dy), lambda f: read(_cast(f, dy.dtype))
-        )
+        up = as_reader(read).after(lambda factor: _cast(factor, dy.dtype))
+        params, down = self._down(params), self._down(dy)
+        dx, readings = self._inside().backward(params, residuals, down, up)
         return _cast(dx, of_x.dtype), readings
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
@@ -75,10 +76,9 @@ class MixedPrecision(Layer):
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         residuals, of_x = residuals
-        down, rdown = self._down(dy), self._down(rdy)
-        dx, rdx, readings = self._inside().bend(
-            self._down(params), residuals, tangents, down, rdown, lambda f: read(_cast(f, dy.dtype))
-        )
+        up = as_reader(read).after(lambda factor: _cast(factor, dy.dtype))
+        params, down, rdown = map(self._down, (params, dy, rdy))
+        dx, rdx, readings = self._inside().bend(params, residuals, tangents, down, rdown, up)
         return _cast(dx, of_x.dtype), _cast(rdx, of_x.dtype), readings
 
     def observe(self, residuals: Tree) -> Any:

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 from jax import lax
 
 import jaxnn.fast.draws as draws
-from jaxnn.core.factors import Factor, Stacked
 from jaxnn.core.layer import Layer, Read, check_layers
 from jaxnn.core.ranges import Count
+from jaxnn.core.reader import inside
 from jaxnn.core.refusals import check_floating, is_concrete
-from jaxnn.core.trees import over
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, static
 from jaxnn.core.watch import stacked
@@ -28,12 +27,12 @@ class Repeat(Layer):
     length n. Shapes: x and y as for the layer, which keeps shape and dtype.
 
     Residuals: those of the layer, with a first axis of n. What a layer keeps of its x or y is
-    stored once for all: y_i is x_(i+1). The scan down leaves the factors of all layers, and `read`
-    gets them behind it, `Stacked`, so that a gradient is one product for all layers. To what looks
-    at a whole parameter or record n layers are one: a `Repeat` has one squared norm of w, one bound
-    in `clipped(..., "per_layer")`, one row in `summary`, and one error of its own under
-    `DirectFeedbackAlignment`. `kronecker` has no factors for it: `KFAC` goes on with its plain
-    gradient.
+    stored once for all: y_i is x_(i+1). A reading that says what it is of n layers, see
+    `jaxnn.readings`, is read inside the scan down, so that no factor outlives its layer; of any
+    other the scan leaves the factors of all, and `read` gets them behind it, `Stacked`. To what
+    looks at a whole parameter or record n layers are one: a `Repeat` has one squared norm of w, one
+    bound in `clipped(..., "per_layer")`, one row in `summary`, and one error of its own under
+    `DirectFeedbackAlignment`. `kronecker` has factors for each layer, with a first axis of n.
 
     Raises ValueError for an n that is no whole number >= 1, a layer that changes the shape or dtype
     of x, and parameters of another n; TypeError for an x that is not floating point.
@@ -72,8 +71,8 @@ class Repeat(Layer):
         return y, (xs, None if xs is None else y, rest)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        def back(layer: Any, residuals: Tree, dy: Tree) -> tuple[Any, Any]:
-            return self.layer.backward(layer[0], residuals, dy, _kept)
+        def back(layer: Any, residuals: Tree, dy: Tree, read: Read) -> tuple[Any, Any]:
+            return self.layer.backward(layer[0], residuals, dy, read)
 
         return self._down(back, (params,), residuals, dy, read)
 
@@ -93,10 +92,10 @@ class Repeat(Layer):
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
-        def back(layer: Any, residuals: Tree, errors: Tree) -> tuple[Any, Any]:
+        def back(layer: Any, residuals: Tree, errors: Tree, read: Read) -> tuple[Any, Any]:
             (p, t), (dy, rdy) = layer, errors
-            dx, rdx, factors = self.layer.bend(p, residuals, t, dy, rdy, _kept)
-            return (dx, rdx), factors
+            dx, rdx, readings = self.layer.bend(p, residuals, t, dy, rdy, read)
+            return (dx, rdx), readings
 
         (dx, rdx), readings = self._down(back, (params, tangents), residuals, (dy, rdy), read)
         return dx, rdx, readings
@@ -104,24 +103,20 @@ class Repeat(Layer):
     def _down(
         self, back: Callable[..., Any], layers: Any, residuals: Tree, errors: Tree, read: Read
     ) -> tuple[Any, Any]:
-        """(errors, factors) = back(layer, residuals, errors) from the last layer to the first, and
-        the readings of the factors of all."""
+        """(errors, readings) = back(layer, residuals, errors, read) from the last layer to the
+        first, and the readings of all as those of one."""
         xs, y, rest = residuals
+        each, stack = inside(read)
 
         def step(carry: Tree, layer: Any) -> tuple[Any, Any]:
             errors, y = carry
             _, x, rest = layer
-            errors, factors = back(layer[0], rest.whole((x, y)), errors)
-            return (errors, x), _without(factors, jax.tree.leaves(layer))
+            errors, readings = back(layer[0], rest.whole((x, y)), errors, each)
+            return (errors, x), _without(readings, jax.tree.leaves(layer))
 
         layers = layers, xs, rest
         (errors, _), found = lax.scan(step, (errors, y), layers, length=self.n, reverse=True)
-
-        def reading(factor: Any) -> Any:
-            return read(Stacked(factor)) if isinstance(factor, Factor) else factor
-
-        readings = over(Factor, reading, found.whole(jax.tree.leaves(layers)))
-        return errors, stacked(readings, self.n)
+        return errors, stacked(stack(found.whole(jax.tree.leaves(layers))), self.n)
 
     def observe(self, residuals: Tree) -> Any:
         found = jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
@@ -191,8 +186,3 @@ def _without(tree: Tree, known: Sequence[Any]) -> _Rest:
     index = {id(array): place for place, array in reversed(list(enumerate(arrays)))}
     places = tuple(index[id(leaf)] for leaf in leaves)
     return _Rest(tuple(arrays[len(known) :]), places, structure)
-
-
-def _kept(factor: Factor) -> Factor:
-    """What is read inside the scan: the factor itself."""
-    return factor

@@ -66,10 +66,17 @@ def preconditioned(inverses: Tree, grads: Params) -> Any:
     leaves, structure = jax.tree.flatten(inverses, is_leaf=_is_place)
     records = structure.flatten_up_to(grads)
     found = [
-        g if inverse is None else _split(inverse.times(_joined(g)), g)
+        g if inverse is None else _natural(inverse, g)
         for inverse, g in zip(leaves, records, strict=True)
     ]
     return structure.unflatten(found)
+
+
+def _natural(inverse: Spectra | Inverses, g: Tree) -> Any:
+    """The inverse times a gradient; of layers in a `Repeat`, layer by layer."""
+    if jax.tree.leaves(g)[0].ndim > 2:
+        return jax.vmap(_natural)(inverse, g)
+    return _split(inverse.times(_joined(g)), g)
 
 
 def _is_place(node: Any) -> bool:
@@ -81,6 +88,8 @@ def _invert(factors: Tree, record: Any, damping: Number, inverse: Inverse) -> An
     factors = factors.w if isinstance(factors, Affine) else factors
     if factors is None:
         return None
+    if factors.inputs.ndim > 2:  # of the layers in a Repeat
+        return jax.vmap(lambda one: _invert(one, record, damping, inverse))(factors)
     a, g = factors if with_bias else (factors.inputs[:-1, :-1], factors.errors)
     damping = jnp.asarray(damping, g.dtype)
     if inverse == "exact":

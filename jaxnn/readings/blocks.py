@@ -4,7 +4,6 @@ What a reading falls back on where a factor has no closed form: right for every 
 of one gradient an example. The memory stays that of a block, whatever the batch.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +43,7 @@ def _plan(factor: Factor) -> tuple[int, int, Any, Callable[[Any], Any]]:
     """(examples, examples in a block, their rows, what makes a factor of some rows)."""
     rows, build = factor.rows()
     n = len(jax.tree.leaves(rows)[0])
-    size = math.prod(jax.eval_shape(factor.contract).shape)
+    size = factor.size()
     fitting = (b for b in range(1, n + 1) if n % b == 0 and b * size <= LIMIT)
     return n, max(fitting, default=1), rows, build
 

@@ -9,7 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.factors import Factor, Masked, Outer, Rows, Scaled, Stacked, Sum, Tied
+from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.factors import Factor, Outer, Rows, Scaled, Sum
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import ArrayLike, Tree
 from jaxnn.readings.blocks import map_blocks
@@ -19,8 +20,13 @@ from jaxnn.readings.reading import Reading
 class Gradient(Reading, name="gradient"):
     """dC/dw = sum_n c_n g_n, shaped like the parameter. Micro-batches add up."""
 
+    linear = True
+
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return factor.contract(c)
+
+    def layers(self, found: Tree) -> Any:
+        return found
 
 
 class Factors(Reading, name="factors"):
@@ -44,9 +50,13 @@ class PerExample(Reading, name="per_example"):
 
     per_example = True
     concatenates = True
+    linear = True
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return factor.each()
+
+    def layers(self, found: Tree) -> Any:
+        return found.swapaxes(0, 1)
 
 
 class weighted(Reading):  # written like a function, because it is used like one
@@ -55,6 +65,7 @@ class weighted(Reading):  # written like a function, because it is used like one
 
     s: Any
     per_example = True
+    linear = True
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         n = len(jax.tree.leaves(factor.rows()[0])[0])
@@ -64,6 +75,9 @@ class weighted(Reading):  # written like a function, because it is used like one
                 f"got {jnp.shape(self.s)}"
             )
         return factor.contract(jnp.asarray(self.s))
+
+    def layers(self, found: Tree) -> Any:
+        return found
 
     def part(self, rows: Tree) -> "weighted":
         return weighted(jnp.asarray(self.s)[rows])

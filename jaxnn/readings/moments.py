@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked
+from jaxnn.core.composed import Masked, Stacked
+from jaxnn.core.factors import Factor, Outer, Rows
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Tree
 from jaxnn.readings.blocks import sum_blocks
@@ -29,6 +30,9 @@ class SecondMoment(Reading, name="second_moment"):
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return _squares(wide(factor))
+
+    def layers(self, found: Array) -> Array:
+        return found
 
 
 class Variance(Reading, name="variance"):
@@ -57,6 +61,9 @@ class Variance(Reading, name="variance"):
         c = jnp.broadcast_to(jnp.asarray(c, dtype), len(rows[0]))
         weight = c.sum()
         return _Spread(weight, *_spread(factor, c / jnp.where(weight > 0, weight, 1)))
+
+    def layers(self, found: "_Spread") -> "_Spread":
+        return found._replace(weight=found.weight[0])
 
     def merge(self, state: Tree, other: Tree) -> Any:
         return over(_Spread, _merge, state, other)

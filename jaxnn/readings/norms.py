@@ -6,9 +6,10 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.factors import Factor, Outer, Rows
 from jaxnn.core.trees import wide
-from jaxnn.core.types import ArrayLike
+from jaxnn.core.types import Array, ArrayLike
 from jaxnn.core.values import static
 from jaxnn.readings.blocks import map_blocks
 from jaxnn.readings.products import HIGHEST, paired
@@ -41,6 +42,9 @@ class SquaredNorms(Reading, name="squared_norms"):
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return norms(wide(factor), self.form)
+
+    def layers(self, found: Array) -> Array:
+        return found.sum(0)
 
 
 def norms(factor: Factor, form: Form = "auto") -> Any:

@@ -18,7 +18,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.factors import Factor, Masked, Outer, Rows, Stacked, Tied
+from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.factors import Factor, Outer, Rows
 from jaxnn.core.types import Array, Tree
 
 HIGHEST = "highest"

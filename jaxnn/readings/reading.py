@@ -7,6 +7,7 @@ A reading works in a few steps, each with a default, so that most readings write
     pull(swept)          -> state     both of these, or other sweeps back than that of the errors
     merge(state, other)  -> state     of two micro-batches
     answer(state)        -> answer    when all is merged
+    layers(found)        -> found     of n equal layers, stacked along a first axis, as of one
 
 c holds the weights of the examples in the objective C = sum_n c_n l_n, a number or (batch,). The
 errors in a factor are those of the l_n, not yet weighted, so what a reading says of single
@@ -20,7 +21,9 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.composed import Stacked
 from jaxnn.core.factors import Factor
+from jaxnn.core.reader import Reader
 from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over
 from jaxnn.core.types import ArrayLike, Tree
@@ -32,13 +35,15 @@ class Reading(Pytree):
 
     `per_example` says that it needs the gradients of single examples, which a layer that mixes the
     examples does not have. `concatenates` says that the answers for micro-batches are put one
-    after the other; else their states are merged, by default added. A `name`, given in brackets
-    behind the class, is that of its value in a module, and what it prints as.
+    after the other; else their states are merged, by default added. `linear` says that `of` a sum
+    of factors is the sum of what it is of each. A `name`, given in brackets behind the class, is
+    that of its value in a module, and what it prints as.
     """
 
     name: ClassVar[str] = ""
     per_example: ClassVar[bool] = False
     concatenates: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
 
     def __init_subclass__(cls, name: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -67,8 +72,23 @@ class Reading(Pytree):
 
         A reading of other errors than those of the targets goes back with `swept.back` itself.
         """
-        found = swept.back(swept.deltas, lambda factor: self.of(factor, swept.c))
-        return self.finish(found, swept.c)
+        return self.finish(swept.back(swept.deltas, self.reader(swept.c)), swept.c)
+
+    def layers(self, found: Tree) -> Any:
+        """What `of` gave for n equal layers, each leaf with a first axis of n, as for one: a
+        reading with this method is read layer by layer, inside the scan of a `Repeat`. One without
+        gets the factor of all layers, `Stacked`."""
+        raise NotImplementedError(f"write {type(self).__name__}.layers(self, found)")
+
+    def reader(self, c: ArrayLike) -> Reader:
+        """`of` with these weights, as what a backward sweep calls. What a class says of itself,
+        `linear` and `layers`, does not hold of a subclass with an `of` of its own."""
+        of, linear, layers = (_owner(type(self), name) for name in ("of", "linear", "layers"))
+        if of is Reading:
+            told = Stacked
+        else:
+            told = self.layers if layers is not Reading and issubclass(layers, of) else None
+        return Reader(lambda f: self.of(f, c), self.linear and issubclass(linear, of), told)
 
     def merge(self, state: Tree, other: Tree) -> Any:
         """The state of two micro-batches together; a state of zeros is that of no examples."""
@@ -89,6 +109,11 @@ class Reading(Pytree):
         them."""
         del rows
         return self
+
+
+def _owner(cls: type, name: str) -> type:
+    """The class that an attribute comes from."""
+    return next(base for base in cls.__mro__ if name in vars(base))
 
 
 class Plain(Reading):
@@ -114,6 +139,17 @@ class Several(Reading):
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         return _Found(tuple(reading.of(factor, c) for reading in self.readings))
+
+    def reader(self, c: ArrayLike) -> Reader:
+        readers = [reading.reader(c) for reading in self.readings]
+
+        each = [reader.layers for reader in readers]
+
+        def layers(found: _Found) -> _Found:
+            return _Found(tuple(f and f(part) for f, part in zip(each, found.parts, strict=True)))
+
+        linear, told = all(reader.linear for reader in readers), None not in each
+        return Reader(lambda factor: self.of(factor, c), linear, layers if told else None)
 
     def finish(self, readings: Tree, c: ArrayLike) -> Any:
         def ith(i: int) -> Any:

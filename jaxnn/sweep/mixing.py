@@ -21,7 +21,8 @@ from typing import Any, Literal, get_args
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.factors import Factor, Formed, Masked, Outer, Sum, Tied
+from jaxnn.core.composed import Masked, Tied
+from jaxnn.core.factors import Factor, Formed, Outer, Sum
 from jaxnn.core.layer import Layer, Read, map_innermost, mixing_layers
 from jaxnn.core.parameters import Affine
 from jaxnn.core.swept import Swept

@@ -9,7 +9,6 @@ from jaxnn.core.factors import (
     Scaled as Scaled,
     Sum as Sum,
     Transposed as Transposed,
-    Transposed as Transposed,
 )
 from jaxnn.core.layer import Layer as Layer, Shape as Shape
 from jaxnn.core.parameters import (

@@ -22,8 +22,10 @@ from jaxnn import (
     OneHot,
     Parallel,
     Pixels,
+    Recompute,
     Repeat,
     Skip,
+    Tie,
     serial,
 )
 from jaxnn.layers import Rescale
@@ -104,6 +106,26 @@ PUBLIC = [
     Case(Repeat(serial(Dense(5), nn.tanh), 3), (2, 7, 5)),
     Case(Repeat(serial(DropConnect(5, drop_rate=0.4), nn.relu, Dropout(0.4)), 2), (3, 5)),
     Case(Repeat(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)), 3), (7, 5)),
+    Case(Recompute(serial(Dense(7), nn.tanh, Dropout(0.4), Dense(2))), (2, 3, 5)),
+    Case(serial(Recompute(serial(OneHot(11), Dense(5))), BatchNorm()), (2, 3), ids=11),
+    Case(Repeat(Recompute(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu))), 3), (7, 5)),
+    Case(
+        Tie(
+            serial(Embedding(11, 5), Skip(serial(Dense(7), nn.tanh, Dense(5))), Dense(11)),
+            ("[0].rows", "[2].w"),
+        ),
+        (2, 3),
+        ids=11,
+    ),
+    Case(  # a whole layer three times, and an autoencoder's weight
+        Tie(
+            serial(Dense(5), nn.tanh, Dense(5), Dense(5), Dense(7), nn.tanh, Dense(5)),
+            (("[0]", "[2]", "[3]"), ("[4].w", "[6].w.T")),
+        ),
+        (3, 5),
+    ),
+    Case(Repeat(Tie(serial(Dense(7), nn.tanh, Dense(5)), ("[0].w", "[2].w.T")), 3), (2, 3, 5)),
+    Case(Tie(serial(Repeat(Dense(5), 2), nn.tanh, Repeat(Dense(5), 2)), ("[0]", "[2]")), (3, 5)),
     # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
     Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),

@@ -109,6 +109,7 @@ def test_the_defaults_of_a_table_are_those_of_the_library(made):
     example = {
         "layer": config.Dense(units=3),
         "branch": config.Dense(units=3),
+        "groups": (("[0]", "[1]"),),
         "layers": (config.Dense(units=3), config.Flatten()),
         **{"merge": "sum", "fan": "in", "distribution": "normal", "low": -1.0, "drop_rate": 0.5},
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments import config
 from experiments.common.failures import ConfigError
 from experiments.config.file import load
 
@@ -49,10 +50,7 @@ def problems(path: str, *overrides: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-LAYERS = (
-    "activation, batch_norm, dense, drop_connect, dropout, embedding, flatten, mixed_precision, "
-    "one_hot, parallel, repeat, serial, skip"
-)
+LAYERS = ", ".join(sorted(config.LAYERS))
 ACTIVATIONS = "elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softmax, softplus, step, tanh"
 
 ONE_PROBLEM = {

@@ -20,8 +20,10 @@ from jaxnn.layers.dense import Dense as Dense
 from jaxnn.layers.dropout import DropConnect as DropConnect, Dropout as Dropout
 from jaxnn.layers.embedding import Embedding as Embedding, OneHot as OneHot
 from jaxnn.layers.precision import MixedPrecision as MixedPrecision
+from jaxnn.layers.recompute import Recompute as Recompute
 from jaxnn.layers.rectifiers import elu as elu, gelu as gelu, silu as silu, softplus as softplus
 from jaxnn.layers.repeat import Repeat as Repeat
 from jaxnn.layers.reshape import Flatten as Flatten, Pixels as Pixels
+from jaxnn.layers.tie import Tie as Tie
 
 __all__: list[str]

@@ -9,6 +9,7 @@ from jaxnn.core.layer import Layer, check_network, shape_like
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.watch import Seen, seen, watched
+from jaxnn.layers.recompute import Recompute
 from jaxnn.layers.repeat import Repeat
 
 
@@ -45,21 +46,25 @@ class Summary(NamedTuple):
 
 def summary(net: Layer, x: Tree) -> Summary:
     """One row for each innermost layer, in the order of the forward sweep, for inputs like x; one
-    for all layers of a `Repeat`.
+    for all layers of a `Repeat`, and one for a `Recompute`, which keeps nothing of those inside.
 
     x is an array or a `jax.ShapeDtypeStruct`; its first axis is the batch the bytes are counted
     for. Nothing is computed: the network runs on shapes alone. Paths are those of the parameters.
+    A parameter that is used twice stands in two rows, and counts once in the total.
     """
     check_network(net)
     rows: list[Row] = []
+    parameters = 0
 
     def forward(x: Tree, key: Key) -> None:
-        net_watched = watched(net, _note, whole=Repeat)
-        _, residuals = net_watched.forward(net.init(key, x), x, key)
+        nonlocal parameters
+        params, net_watched = net.init(key, x), watched(net, _note, whole=(Repeat, Recompute))
+        parameters = count_parameters(params)
+        _, residuals = net_watched.forward(params, x, key)
         rows.extend(_rows(seen(net_watched.observe(residuals))))
 
     jax.eval_shape(forward, shape_like(x), jax.random.key(0))
-    return Summary(tuple(rows), sum(row.parameters for row in rows), sum(row.kept for row in rows))
+    return Summary(tuple(rows), parameters, sum(row.kept for row in rows))
 
 
 def _note(params: Params, x: Tree, y: Tree, residuals: Tree) -> Tree:

@@ -96,6 +96,22 @@ def test_five_steps_follow_the_formula(optimizer, formula):
         assert_trees_close(getattr(got, name), jnp.asarray(want), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "formula"),
+    [
+        (SGD(0.3, momentum=1), lambda *a: by_momentum(*a, mu=1)),
+        (RMSProp(0.3, decay=1, eps=0.01), lambda *a: by_rmsprop(*a, decay=1)),
+    ],
+    ids=named,
+)
+@x64
+def test_a_running_sum_may_forget_nothing(optimizer, formula):
+    start, grads = draw(PARAMS, 0), [draw(PARAMS, seed) for seed in range(1, 3)]
+    got = run(optimizer, start, grads).w
+    want = formula(np.asarray(start.w), [np.asarray(g.w) for g in grads], 0.3, True)
+    assert_trees_close(got, jnp.asarray(want), rtol=1e-12)
+
+
 @over_rules
 @x64
 def test_every_optimizer_finds_the_minimum_of_a_bowl(optimizer, formula):
@@ -204,13 +220,14 @@ def test_a_sweep_over_learning_rates_is_one_vmap():
         (lambda: SGD(float("nan")), ValueError, "SGD: expected a finite learning_rate"),
         (lambda: SGD(-0.1), ValueError, r"learning_rate in \[0, inf\], got -0.1"),
         (lambda: SGD("fast"), TypeError, "a number for learning_rate, got 'fast'"),
-        (lambda: SGD(0.1, momentum=1.5), ValueError, r"momentum in \[0, 1\), got 1.5"),
+        (lambda: SGD(0.1, momentum=1.5), ValueError, r"momentum in \[0, 1\], got 1.5"),
         (lambda: SGD(0.1, nesterov=True), ValueError, "a momentum with nesterov=True"),
         (lambda: RMSProp(0.1, decay=2.0), ValueError, "decay"),
         (lambda: RMSProp(0.1, eps=0.0), ValueError, r"eps in \(0, inf\]"),
         (lambda: AdaGrad(0.1, eps=-1.0), ValueError, "AdaGrad: expected a finite eps"),
         (lambda: Adam(0.1, b1=-0.1), ValueError, "b1"),
         (lambda: Adam(0.1, b2=float("inf")), ValueError, "b2"),
+        (lambda: Adam(0.1, b2=1.0), ValueError, r"b2 in \[0, 1\), got 1.0"),  # would divide 0 by 0
         (
             lambda: AdamW(0.1, weight_decay=-0.1),
             ValueError,

@@ -42,11 +42,14 @@ def assert_same(a, b):
 SGD = {"solver": "sgd", "learning_rate_init": 0.1, "shuffle": False, "batch_size": 20}
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_equal_settings_give_what_scikit_learn_computes(name):
+@pytest.mark.parametrize(
+    ("name", "momentum"), [("MLPClassifier", 0.9), ("MLPRegressor", 0.9), ("MLPRegressor", 1.0)]
+)
+def test_equal_settings_give_what_scikit_learn_computes(name, momentum):
     y, ours = (CLASSES, MLPClassifier) if name == "MLPClassifier" else (VALUES, MLPRegressor)
-    a = ours(**SMALL, **SGD, alpha=0.3).fit(X, y)
-    b = getattr(theirs, name)(**SMALL, **SGD, alpha=0.3).fit(X, y)
+    settings = {**SMALL, **SGD, "momentum": momentum}
+    a = ours(**settings, alpha=0.3).fit(X, y)
+    b = getattr(theirs, name)(**settings, alpha=0.3).fit(X, y)
     for mine, other in zip(maps(a), maps(b), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
     answer = "predict_proba" if y is CLASSES else "predict"

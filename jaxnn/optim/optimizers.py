@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.parameters import weights
-from jaxnn.core.ranges import Fraction, NotNegative, Positive
+from jaxnn.core.ranges import Fraction, NotNegative, Positive, Share
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Number, Params, Path
@@ -102,7 +102,7 @@ class SGD(Optimizer):
     """
 
     any_shape = True
-    momentum: Annotated[Number, Fraction] | None = None
+    momentum: Annotated[Number, Share] | None = None
     """Share of the last step that is kept."""
     nesterov: bool = static(default=False)
     """Whether the momentum looks ahead; needs momentum above 0."""
@@ -149,7 +149,7 @@ class RMSProp(Optimizer):
     """
 
     any_shape = True
-    decay: Annotated[Number, Fraction] = 0.9
+    decay: Annotated[Number, Share] = 0.9
     """Share of the running mean that is kept."""
     eps: Annotated[Number, Positive] = 1e-8
     """Keeps the division finite."""

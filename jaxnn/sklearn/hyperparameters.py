@@ -5,7 +5,7 @@ import math
 from numbers import Integral
 from typing import Any
 
-from jaxnn.core.ranges import Fraction, NotNegative, Positive, Range
+from jaxnn.core.ranges import Fraction, NotNegative, Positive, Range, Share
 from jaxnn.core.values import check_number
 from jaxnn.sklearn.network import ACTIVATIONS
 
@@ -18,7 +18,7 @@ RANGES = {
     "learning_rate_init": Positive,
     "power_t": NotNegative,
     "tol": NotNegative,
-    "momentum": Fraction,
+    "momentum": Share,
     "validation_fraction": Range(0.0, 1.0, open_low=True, open_high=True),
     "beta_1": Fraction,
     "beta_2": Fraction,

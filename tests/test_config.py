@@ -39,6 +39,7 @@ def test_every_kind_of_table_comes_back_from_show(tmp_path: Path):
     layers = (
         *(config.Dense(units=1, init=init, bias=False) for init in inits),
         config.Activation(name="leaky_relu", parameter=0.2),
+        config.Activation(name="gelu", form="tanh"),
         config.Flatten(),
     )
     losses = (config.SigmoidCrossEntropy(), config.HalfSquare(), config.SumSquare())

@@ -151,6 +151,14 @@ ONE_PROBLEM = {
         ('"elu"', '"relu"\nparameter = 2'),
         "model.layers.1: relu takes no parameter, only these do: elu, leaky_relu, linear, step",
     ),
+    "form of elu": (
+        ('"elu"', '"elu"\nform = "tanh"'),
+        "model.layers.1: elu takes no form, only these do: gelu",
+    ),
+    "unknown form": (
+        ('"elu"', '"gelu"\nform = "fast"'),
+        "model.layers.1.form: unknown form 'fast', known: erf, tanh",
+    ),
     "nesterov without momentum": (
         ("momentum = 0.9", "nesterov = true"),
         "train.optimizer: nesterov needs momentum above 0 (got momentum 0)",

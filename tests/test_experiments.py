@@ -180,6 +180,10 @@ def test_every_initialiser_and_layer_of_a_config_is_built_as_written(tmp_path):
         kind = "activation"
         name = "leaky_relu"
         parameter = 0.2
+        [[model.layers]]
+        kind = "activation"
+        name = "gelu"
+        form = "tanh"
     """
     path = tmp_path / "all.toml"
     path.write_text(text)
@@ -191,6 +195,7 @@ def test_every_initialiser_and_layer_of_a_config_is_built_as_written(tmp_path):
         nn.sigmoid,
         nn.Dense(10, w_init=nn.initializers.uniform(0.0, 0.01), bias=False),
         nn.leaky_relu(0.2),
+        nn.gelu("tanh"),
     )
 
 

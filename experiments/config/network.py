@@ -6,7 +6,7 @@ is what a config adds to them. A string under a field is its help text on the co
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import Field
 
@@ -29,11 +29,9 @@ def derived(base: str, room: str = "") -> dict[str, Declared]:
 
 
 _ACTIVATIONS = derived("Activation")
-WITH_PARAMETER = [
-    name
-    for name, found in _ACTIVATIONS.items()
-    if found.fields and get_origin(typed(found.fields[0], RANGES)) is Annotated  # a number
-]
+_TAKEN = {n: typed(found.fields[0], RANGES) for n, found in _ACTIVATIONS.items() if found.fields}
+WITH_PARAMETER = [name for name, wanted in _TAKEN.items() if get_origin(wanted) is Annotated]
+FORMS = {n: get_args(wanted) for n, wanted in _TAKEN.items() if get_origin(wanted) is Literal}
 _STARTS = public("jaxnn.initializers")
 BackwardName = Literal[
     "backprop", "feedback_alignment", "sign_symmetric", "kolen_pollack", "weight_mirror",
@@ -41,9 +39,10 @@ BackwardName = Literal[
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    ActivationName = str
+    ActivationName = FormName = str
 else:
     ActivationName = Literal[tuple(_ACTIVATIONS)]
+    FormName = Literal[tuple(word for words in FORMS.values() for word in words)]
 
 
 def _ordered(self: Any) -> None:
@@ -79,18 +78,21 @@ def _default(node: ast.expr) -> Any:
 
 @section
 class Activation(Section):
-    """An activation function as a layer of its own, where it can take a parameter."""
+    """An activation function as a layer of its own, where it can take a parameter or a form."""
 
     name: ActivationName
     """Which function."""
     parameter: float | None = None
     """Its number, such as the slope of leaky_relu; unset: the usual one."""
+    form: FormName | None = None
+    """Its word, such as tanh for the gelu that some published models have; unset: the exact one."""
     kind: Literal["activation"] = "activation"
 
     def __post_init__(self) -> None:
-        if self.parameter is not None and self.name not in WITH_PARAMETER:
-            takers = ", ".join(WITH_PARAMETER)
-            raise ValueError(f"{self.name} takes no parameter, only these do: {takers}")
+        for key, takers in {"parameter": WITH_PARAMETER, "form": FORMS}.items():
+            if getattr(self, key) is not None and self.name not in takers:
+                known = ", ".join(takers)
+                raise ValueError(f"{self.name} takes no {key}, only these do: {known}")
 
 
 _after = {"activation": Own(ActivationName, "linear", "Function applied to the outputs.")}

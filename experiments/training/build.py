@@ -42,8 +42,9 @@ def _inside(value: Any) -> Any:
 def _layers(spec: Any) -> list[Any]:
     """What a table makes: for a dense layer with an activation the two of them."""
     if isinstance(spec, Activation):
+        given = [value for value in (spec.parameter, spec.form) if value is not None]
         layer = getattr(nn, spec.name)
-        return [layer if spec.parameter is None else layer(spec.parameter)]
+        return [layer(*given) if given else layer]
     after = getattr(spec, "activation", "linear")
     return [made(spec)] if after == "linear" else [made(spec), getattr(nn, after)]
 

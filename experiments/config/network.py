@@ -39,7 +39,8 @@ BackwardName = Literal[
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    ActivationName = FormName = str
+    ActivationName = str
+    FormName = str
 else:
     ActivationName = Literal[tuple(_ACTIVATIONS)]
     FormName = Literal[tuple(word for words in FORMS.values() for word in words)]
@@ -128,7 +129,8 @@ LOSSES = {
 _cross_entropy = LOSSES["softmax_cross_entropy"]()
 
 if TYPE_CHECKING:
-    LayerSpec = LossSpec = Any
+    LayerSpec = Any
+    LossSpec = Any
 else:
     LayerSpec, LossSpec = one_of(LAYERS), one_of(LOSSES)
 

@@ -73,7 +73,8 @@ SCHEDULES = {made.kind: made for made in (*_found, Plateau)}
 _sgd, _constant = OPTIMIZERS["sgd"](), SCHEDULES["constant"]()
 
 if TYPE_CHECKING:
-    OptimizerSpec = ScheduleSpec = Any
+    OptimizerSpec = Any
+    ScheduleSpec = Any
 else:
     OptimizerSpec, ScheduleSpec = one_of(OPTIMIZERS), one_of(SCHEDULES)
 

@@ -252,6 +252,16 @@ def test_low_precision_is_judged_by_its_own_noise():
     assert wrong.cause.kind == "sign"
 
 
+@pytest.mark.parametrize("shape", [(), (5,)])
+def test_a_cotangent_is_of_the_kind_of_the_output(shape):
+    def backward(args, dy):
+        return (dy * 0.5 * jnp.ones_like(args[0]),)  # numpy makes float32 of bfloat16 * 0.5
+
+    args = (jnp.ones(shape, jnp.bfloat16),)
+    report = check_vjp(lambda x: x * 0.5, backward, args, dtypes=("bfloat16",))
+    assert report.ok, report
+
+
 def test_what_the_code_under_test_raises_is_a_finding():
     def backward(args, dy):
         raise KeyError("no such residual")

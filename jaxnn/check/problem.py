@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr, tree_flatten_with_path
 
@@ -77,11 +78,16 @@ def title_of(f: Callable[..., Any]) -> str:
 
 def full_cotangent(y: Tree, dy: list[ArrayLike]) -> Any:
     """A cotangent of the structure of y: `dy` at its inexact leaves, float0 at those of integers,
-    which is JAX's own convention."""
+    which is JAX's own convention. It is a jax array where y is: numpy knows no bfloat16, and makes
+    another dtype of its product with a Python number."""
     given = iter(dy)
-    return jax.tree.map(
-        lambda leaf: next(given) if is_inexact(leaf) else np.zeros(np.shape(leaf), FLOAT0), y
-    )
+
+    def one(leaf: ArrayLike) -> Any:
+        if not is_inexact(leaf):
+            return np.zeros(np.shape(leaf), FLOAT0)
+        return jnp.asarray(next(given)) if isinstance(leaf, jax.Array) else next(given)
+
+    return jax.tree.map(one, y)
 
 
 def inexact_leaves(tree: Tree) -> list[Any]:

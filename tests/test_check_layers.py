@@ -123,6 +123,8 @@ MISTAKES = [
     (serial(Dense(7), tanh, Scaled1001(2)), (3, 5), "[2] Scaled1001(2): params.w", "scale"),
     (serial(Dense(7), SignFlipped(), Dense(2)), (3, 5), "[1] tanh: x", "sign"),
     (nn.Skip(serial(Dense(7), tanh, NoBias(5))), (3, 5), "[2] NoBias(5): params.b", "zero"),
+    (nn.Repeat(nn.Skip(NoBias(5)), 2), (3, 5), "NoBias(5): params.b", "zero"),
+    (nn.Repeat(nn.Repeat(ForgottenMask(0.4), 2), 2), (7, 5), "ForgottenMask(0.4): x", "mask"),
     (OneUseOnly(11, 5, Dense(5)), None, "OneUseOnly(11, 5, Dense(5)): params[0].rows", None),
     (NoCellCarry(7), (3, 5, 2), "params.b", None),
 ]

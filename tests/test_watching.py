@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.core.watch import seen, watched, watched_throughout, without_notes
+from jaxnn.core.notes import seen
+from jaxnn.core.watch import unwatched, watched, watched_throughout, without_notes
 from jaxnn.feedback import FeedbackAlignment, WithBackward
 from tests.compare import KEY, assert_trees_close
+from tests.private_layers import TiedTable
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 4)), jnp.float32)
 BLOCK = nn.serial(nn.Dense(4), nn.tanh)
@@ -22,7 +24,7 @@ NETWORKS = {
 }
 
 
-def outputs(params, x, y, residuals):
+def outputs(params, x, key, y, residuals):
     return y
 
 
@@ -74,10 +76,25 @@ def test_in_a_repeat_there_is_a_note_of_each_layer():
 def test_combinators_can_be_watched_too_inner_layers_first():
     net = NETWORKS["skip"]
     noted = watched_throughout(net, outputs)
+    assert unwatched(noted) == net
     _, residuals = noted.forward(net.init(KEY, X), X)
-    found = [n.path for n in seen(noted.observe(residuals))]
-    assert found == [
+    found = seen(noted.observe(residuals))
+    assert found[-1].layer == net
+    assert [n.path for n in found] == [
         *("[0][0]", "[0][1]", "[0]", "[0]"),  # of a Skip its branch shares the path
         *("[1][0][0]", "[1][0][1]", "[1][0]", "[1][1]", "[1]"),
         *("[2]", ""),
     ]
+
+
+def test_a_combinator_that_observes_nothing_hides_no_notes():
+    net = nn.serial(TiedTable(11, 5, nn.serial(nn.Dense(5), nn.tanh)), nn.Dense(3))
+    ids = jnp.arange(6).reshape(2, 3)
+    params = net.init(KEY, ids)
+    assert net.observe(net.forward(params, ids)[1]) == ((), ())
+    for noted, paths in (
+        (watched(net, outputs), ["[0][0]", "[0][1]", "[1]"]),
+        (watched_throughout(net, outputs), ["[0][0]", "[0][1]", "[0]", "[0]", "[1]", ""]),
+    ):
+        _, residuals = noted.forward(params, ids)
+        assert [n.path for n in seen(noted.observe(residuals))] == paths

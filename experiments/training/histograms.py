@@ -20,7 +20,8 @@ from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
 from jaxnn.core import Factor, Tied
 from jaxnn.core.layer import every_layer, innermost, paths_of
-from jaxnn.core.watch import seen, watched
+from jaxnn.core.notes import seen
+from jaxnn.core.watch import watched
 from jaxnn.layers.elementwise import Activation
 
 EXAMPLES = 256

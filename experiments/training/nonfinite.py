@@ -21,7 +21,8 @@ from experiments.training.loop import one_epoch, order, run_key
 from experiments.training.notes import name_of, short
 from experiments.training.task import Task
 from jaxnn.core import Pytree, static
-from jaxnn.core.watch import Seen, seen, watched, without_notes
+from jaxnn.core.notes import Seen, seen
+from jaxnn.core.watch import watched, without_notes
 from jaxnn.fast import draws
 from jaxnn.optim.asking import asked, with_penalty
 from jaxnn.saving import named
@@ -148,9 +149,9 @@ class _Passed(Pytree):
     gave: dict[str, Any]
 
 
-def _forward(params: Any, x: Any, y: Any, residuals: Any) -> _Passed:
+def _forward(params: Any, x: Any, key: Any, y: Any, residuals: Any) -> _Passed:
     """A note of a layer's forward."""
-    del residuals
+    del key, residuals
     came = {"inputs": _largest(x), "parameters": _largest(params)}
     return _Passed("forward", came, {"outputs": _largest(y)})
 

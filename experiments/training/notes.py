@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from jaxnn.core.watch import Seen
+from jaxnn.core.notes import Seen
 
 
-def outputs_of(params: Any, x: Any, y: Any, residuals: Any) -> Any:
+def outputs_of(params: Any, x: Any, key: Any, y: Any, residuals: Any) -> Any:
     """A note of what a layer puts out."""
-    del params, x, residuals
+    del params, x, key, residuals
     return y
 
 

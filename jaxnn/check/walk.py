@@ -15,8 +15,9 @@ from jaxnn.check.report.record import Finding
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
 from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.core.notes import seen
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.layers.repeat import Repeat
+from jaxnn.core.watch import watched_throughout
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 
@@ -31,54 +32,20 @@ class Visit(NamedTuple):
     key: Key
 
 
-class Watched(Layer):
-    """A layer that writes down its calls."""
-
-    path: str
-    layer: Layer
-    watched: Layer
-    log: list[Visit]
-
-    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Any, Any]:
-        """The layer's own, written down when it is done: inner layers before outer ones."""
-        found = self.watched.forward(params, x, key)
-        self.log.append(Visit(self.path, self.layer, params, x, key))
-        return found
-
-
-class FirstOf(Layer):
-    """A `Repeat` that shows its first layer: what happens in a scan cannot be written down."""
-
-    repeat: Repeat
-    first: Layer
-
-    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Any, Any]:
-        """Those of the repeat, with the first layer called besides."""
-        self.first.forward(*self.repeat.first(params, x, key))
-        return self.repeat.forward(params, x, key)
-
-
 def visits(net: Layer, params: Params, x: Tree, key: Key) -> tuple[list[Visit], Any]:
     """The calls of innermost layers from the last to the first, then those of the combinators from
     the inside out; and the output."""
-    log: list[Visit] = []
-    y, _ = watch(net, log).forward(params, x, key)
-    innermost = [visit for visit in log if not inner_layers(visit.layer)]
-    return innermost[::-1] + [visit for visit in log if inner_layers(visit.layer)], y
+    noted = watched_throughout(net, _call)
+    y, residuals = noted.forward(params, x, key)
+    notes = seen(noted.observe(residuals))
+    found = [Visit(note.path, note.layer, *note.each()[0][1]) for note in notes]
+    innermost = [visit for visit in found if not inner_layers(visit.layer)]
+    return innermost[::-1] + [visit for visit in found if inner_layers(visit.layer)], y
 
 
-def watch(layer: Layer, log: list[Visit], path: str = "") -> Layer:
-    """The same network with each of its layers watched."""
-    if isinstance(layer, Repeat):
-        return Watched(path, layer, FirstOf(layer, watch(layer.layer, log, path)), log)
-    changes: dict[str, Any] = {}
-    for name, value in inner_layers(layer).items():
-        if isinstance(value, Layer):
-            changes[name] = watch(value, log, path)
-        else:
-            several = (watch(inner, log, f"{path}[{i}]") for i, inner in enumerate(value))
-            changes[name] = tuple(several)
-    return Watched(path, layer, layer.replace(**changes) if changes else layer, log)
+def _call(params: Params, x: Tree, key: Key, y: Tree, residuals: Tree) -> tuple[Params, Tree, Key]:
+    """A note of what went in."""
+    return params, x, key
 
 
 def layer_problem(layer: Layer, key: Key) -> Problem:

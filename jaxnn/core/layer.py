@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 import jax
 
+from jaxnn.core.notes import seen
 from jaxnn.core.refusals import dtype_of
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static
@@ -92,9 +93,9 @@ class Layer(Static):
         return dx, rdx, readings
 
     def observe(self, residuals: Tree) -> Any:
-        """Statistics of this mini-batch that inference will need, found among the residuals."""
-        del residuals
-        return ()
+        """Statistics of this mini-batch that inference will need, found among the residuals; and
+        the notes there, where the layers inside are watched."""
+        return tuple(seen(residuals))
 
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         """(layer, params) for inference, given averages of what `observe` returned."""
@@ -167,24 +168,29 @@ def paths_of(net: Layer, kinds: type | tuple[type, ...]) -> list[str]:
     return [path for path, layer in innermost(net) if isinstance(layer, kinds)]
 
 
+def map_inner(change: Callable[[str, Layer], Layer], net: Layer, path: str = "") -> Layer:
+    """The layer with `change(path, inner)` in the place of every layer right inside it."""
+    changes: dict[str, Any] = {}
+    for name, value in inner_layers(net).items():
+        if isinstance(value, Layer):
+            changes[name] = change(path, value)
+        else:
+            changes[name] = tuple(change(f"{path}[{i}]", layer) for i, layer in enumerate(value))
+    return net.replace(**changes) if changes else net
+
+
 def map_innermost(
     change: Callable[[str, Layer], Layer], net: Layer, path: str = "", *, whole: Any = ()
 ) -> Layer:
     """The same network with every innermost layer replaced by `change(path, layer)`; one of a kind
     in `whole` counts as innermost, whatever it holds."""
-    inner = inner_layers(net)
-    if not inner or isinstance(net, whole):
+
+    def inside(path: str, layer: Layer) -> Layer:
+        return map_innermost(change, layer, path, whole=whole)
+
+    if not inner_layers(net) or isinstance(net, whole):
         return change(path, net)
-    changes: dict[str, Any] = {}
-    for name, value in inner.items():
-        if isinstance(value, Layer):
-            changes[name] = map_innermost(change, value, path, whole=whole)
-        else:
-            changes[name] = tuple(
-                map_innermost(change, layer, f"{path}[{i}]", whole=whole)
-                for i, layer in enumerate(value)
-            )
-    return net.replace(**changes)
+    return map_inner(inside, net, path)
 
 
 def mixing_layers(net: Layer) -> list[str]:

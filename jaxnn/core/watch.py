@@ -6,32 +6,15 @@ own. So a watched network is an ordinary one: it can be jitted and stand inside 
 nothing in it is done by side effect.
 """
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 
-from jaxnn.core.layer import Layer, inner_layers, map_innermost, mixing_layers
+from jaxnn.core.layer import Layer, map_inner, map_innermost, mixing_layers
+from jaxnn.core.notes import Seen
 from jaxnn.core.types import Key, Params, Read, Tree
-from jaxnn.core.values import Pytree, static
-
-
-class Seen(Pytree):
-    """A note of the layer at `path`. In a `Repeat` each of its arrays has a first axis of n, and
-    `stacked` is (n,): one entry for each of the layers."""
-
-    path: str = static()
-    layer: Layer = static()
-    value: Any
-    stacked: tuple[int, ...] = static(default=())
-
-    def each(self) -> list[tuple[tuple[int, ...], Any]]:
-        """(place, note) of each layer that shares the path; the place is () outside of a Repeat."""
-        return [
-            (place, jax.tree.map(lambda leaf, at=place: leaf[at], self.value))
-            for place in itertools.product(*map(range, self.stacked))
-        ]
+from jaxnn.core.values import Pytree
 
 
 class Noted(Pytree):
@@ -44,8 +27,8 @@ class Noted(Pytree):
 class Watched(Layer):
     """A layer whose sweeps are noted; everything else is the layer's own.
 
-    `forward_note(params, x, y, residuals)` and `backward_note(residuals, dy, dx, readings)` are
-    module-level functions that return a tree of arrays; None notes nothing.
+    `forward_note(params, x, key, y, residuals)` and `backward_note(residuals, dy, dx, readings)`
+    are module-level functions that return a tree of arrays; None notes nothing.
     """
 
     layer: Layer
@@ -64,8 +47,8 @@ class Watched(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
-        note = self.forward_note and self.forward_note(params, x, y, residuals)
-        return y, (residuals, Seen(self.path, self.layer, note))
+        note = self.forward_note and self.forward_note(params, x, key, y, residuals)
+        return y, (residuals, Seen(self.path, unwatched(self.layer), note))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals = residuals[0]
@@ -73,7 +56,7 @@ class Watched(Layer):
         if self.backward_note is None:
             return dx, readings
         note = self.backward_note(residuals, dy, dx, readings)
-        return dx, Noted(readings, Seen(self.path, self.layer, note))
+        return dx, Noted(readings, Seen(self.path, unwatched(self.layer), note))
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         return self.layer.push(params, residuals[0], vparams, vx)
@@ -112,32 +95,17 @@ def watched(
 
 def watched_throughout(net: Layer, forward_note: Callable[..., Any], path: str = "") -> Layer:
     """The network with every layer watched, combinators too."""
-    changes: dict[str, Any] = {}
-    for name, value in inner_layers(net).items():
-        if isinstance(value, Layer):
-            changes[name] = watched_throughout(value, forward_note, path)
-        else:
-            changes[name] = tuple(
-                watched_throughout(layer, forward_note, f"{path}[{i}]")
-                for i, layer in enumerate(value)
-            )
-    return Watched(net.replace(**changes) if changes else net, path, forward_note)
+
+    def change(path: str, layer: Layer) -> Layer:
+        return watched_throughout(layer, forward_note, path)
+
+    return Watched(map_inner(change, net, path), path, forward_note)
 
 
-def seen(tree: Tree) -> list[Seen]:
-    """The notes in `net.observe(residuals)`, or among readings, in the order of the layers, inner
-    ones before outer ones."""
-    leaves = jax.tree.leaves(tree, is_leaf=_is_seen)
-    return [leaf for leaf in leaves if _is_seen(leaf)]
-
-
-def stacked(tree: Tree, n: int) -> Tree:
-    """The tree with its notes known to be of n layers each, as a `Repeat` leaves them."""
-
-    def known(node: Any) -> Any:
-        return node.replace(stacked=(n, *node.stacked)) if _is_seen(node) else node
-
-    return jax.tree.map(known, tree, is_leaf=_is_seen)
+def unwatched(net: Layer) -> Layer:
+    """The network without watching."""
+    net = net.layer if isinstance(net, Watched) else net
+    return map_inner(lambda _, layer: unwatched(layer), net)
 
 
 def without_notes(readings: Tree) -> Tree:
@@ -147,7 +115,3 @@ def without_notes(readings: Tree) -> Tree:
         return node.readings if isinstance(node, Noted) else node
 
     return jax.tree.map(bare, readings, is_leaf=lambda node: isinstance(node, Noted))
-
-
-def _is_seen(node: Any) -> bool:
-    return isinstance(node, Seen)

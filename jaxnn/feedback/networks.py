@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
-from jaxnn.core.layer import Layer, Read, every_layer, inner_layers, map_innermost
+from jaxnn.core.layer import Layer, Read, every_layer, map_inner, map_innermost
 from jaxnn.core.parameters import weights
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.feedback.direct import DirectFeedbackAlignment
@@ -163,13 +163,8 @@ class _Backprop(BackwardRule):
 
 def _by_backprop(net: Layer) -> Layer:
     """The same network, on the same parameters, without its rules."""
-    changes: dict[str, Any] = {
-        name: _by_backprop(v) if isinstance(v, Layer) else tuple(map(_by_backprop, v))
-        for name, v in inner_layers(net).items()
-    }
-    if isinstance(net, WithBackward):
-        changes["rule"] = _Backprop(net.rule)
-    return net.replace(**changes)
+    net = map_inner(lambda _, layer: _by_backprop(layer), net)
+    return net.replace(rule=_Backprop(net.rule)) if isinstance(net, WithBackward) else net
 
 
 def _has_rule(net: Layer) -> bool:

@@ -9,12 +9,12 @@ from jax import lax
 
 import jaxnn.fast.draws as draws
 from jaxnn.core.layer import Layer, Read, check_layers
+from jaxnn.core.notes import stacked
 from jaxnn.core.ranges import Count
 from jaxnn.core.reader import inside
 from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, static
-from jaxnn.core.watch import stacked
 
 
 class Repeat(Layer):
@@ -126,11 +126,6 @@ class Repeat(Layer):
         freeze = jax.vmap(self.layer.freeze, axis_size=self.n)
         layer, params = freeze(params, statistics)
         return Repeat(layer, self.n), params
-
-    def first(self, params: Params, x: Tree, key: Key) -> tuple[Any, Any, Any]:
-        """The arguments with which `forward` calls the first layer."""
-        p, k = jax.tree.map(lambda leaf: leaf[0], (params, self._split(key)))
-        return p, x, k
 
     def _split(self, key: Key) -> Any:
         return None if key is None else jax.random.split(key, self.n)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import jax
 
 from jaxnn.core.layer import Layer, check_network, shape_like
+from jaxnn.core.notes import Seen, seen
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.watch import Seen, seen, watched
+from jaxnn.core.watch import watched
 from jaxnn.layers.recompute import Recompute
 from jaxnn.layers.repeat import Repeat
 
@@ -67,7 +68,7 @@ def summary(net: Layer, x: Tree) -> Summary:
     return Summary(tuple(rows), parameters, sum(row.kept for row in rows))
 
 
-def _note(params: Params, x: Tree, y: Tree, residuals: Tree) -> Tree:
+def _note(params: Params, x: Tree, key: Key, y: Tree, residuals: Tree) -> Tree:
     return params, y, residuals
 
 

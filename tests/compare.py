@@ -26,6 +26,8 @@ def assert_trees_close(actual: Any, expected: Any, rtol: float = 1e-9, name: str
         place = name + keystr(path)
         assert a.shape == e.shape, f"{place}: shape {a.shape}, expected {e.shape}"
         assert a.dtype == e.dtype, f"{place}: dtype {a.dtype}, expected {e.dtype}"
+        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
+            a, e = jax.random.key_data(a), jax.random.key_data(e)
         a, e = np.asarray(a, np.float64), np.asarray(e, np.float64)
         assert np.isfinite(a).all(), f"{place}: not finite"
         error, size = norm(a - e), norm(e)

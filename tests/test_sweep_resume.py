@@ -80,7 +80,11 @@ def test_a_sweep_killed_anywhere_goes_on_to_the_same_bytes(write, tmp_path):
     assert files(folder) == whole(tmp_path / "whole")
 
 
-def test_an_interrupted_sweep_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [("adam", "b1"), ("kfac", "damping")],  # whose state holds a random key
+)
+def test_an_interrupted_sweep_says_how_to_go_on(kind, number, tmp_path, capsys, monkeypatch):
     train_epoch = Group.train_epoch
 
     def asked_to_stop(self):
@@ -90,15 +94,18 @@ def test_an_interrupted_sweep_says_how_to_go_on(tmp_path, capsys, monkeypatch):
         return found
 
     monkeypatch.setattr(Group, "train_epoch", asked_to_stop)
-    words = ["iris", "train.lr=0.02,0.1", "--train.epochs", "4", PLAIN, "--out", str(tmp_path)]
-    assert main(["sweep", *words, "--every", "3"]) == 130
-    (folder,) = tmp_path.iterdir()
+    values = f"{{kind='{kind}', {number}=0.1}},{{kind='{kind}', {number}=0.3}}"
+    words = ["iris", f"train.optimizer={values}", "--train.epochs", "4", PLAIN]
+    out = tmp_path / "interrupted"
+    assert main(["sweep", *words, "--every", "3", "--out", str(out)]) == 130
+    (folder,) = out.iterdir()
     said = capsys.readouterr().err
     assert "interrupted after epoch 2 of 0001-iris and 1 more, which is saved" in said
     assert f"python -m experiments resume {folder}" in said
     monkeypatch.undo()
     assert main(["resume", str(folder)]) == 0
     assert [line["epoch"] for line in lines(folder / "0002-iris")] == [1, 2, 3, 4]
+    assert files(folder) == files(sweep(tmp_path / "whole", *words))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,9 @@ def test_cells_that_differ_in_numbers_alone_go_together():
     sgd = 'train.optimizer={kind="sgd"},{kind="sgd", momentum=0.5},{kind="sgd", momentum=0.9}'
     assert grouped(sgd) == [[1], [2, 3]]
     assert grouped("train.clip_norm=None,1,2") == [[1], [2, 3]]
+    assert grouped("train.clip_examples=1,2", "train.noise=0,1") == [[1, 2, 3, 4]]
+    kfac = 'train.optimizer={kind="kfac"},{kind="kfac", damping=1},{kind="kfac", every=2}'
+    assert grouped(kfac) == [[1, 2], [3]]
 
 
 def test_seeds_go_together_unless_each_has_company_of_its_own():
@@ -70,6 +73,10 @@ SETTINGS = {
         'train.schedule={kind="plateau", patience=1},{kind="constant"}',
         "train.lr=0.3",
     ],
+    "optimizers that draw": [
+        PLAIN,
+        'train.optimizer={kind="kfac", damping=0.1},{kind="kfac", damping=0.3}',
+    ],
 }
 
 
@@ -77,7 +84,7 @@ SETTINGS = {
 def test_each_cell_is_what_a_run_of_its_config_gives(kind, tmp_path):
     folder = sweep(tmp_path / "sweep", "iris", *SETTINGS[kind], "--train.epochs", "4")
     places = sorted(path for path in folder.iterdir() if path.is_dir())
-    assert len(places) == {"rates": 4, "seeds": 2, "schedules": 2}[kind]
+    assert len(places) == 4 if kind == "rates" else 2
     for place in places[-2:]:
         alone = new_folder(tmp_path / "runs", "iris")
         run(load(str(place / "config.toml"), []), alone)

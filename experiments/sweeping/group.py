@@ -15,7 +15,7 @@ import numpy as np
 import jaxnn as nn
 from experiments.common.failures import ConfigError
 from experiments.sweeping.record import FORMAT, Sweep, labels
-from experiments.sweeping.together import Member, first_states, together
+from experiments.sweeping.together import Member, first_states, holder, together
 from experiments.sweeping.track import Track
 from experiments.training import nonfinite
 from experiments.training.loop import Epoch
@@ -64,7 +64,7 @@ class Group:
         states, objectives = self._program.epoch(self._now.states, number, rates)
         objectives = np.asarray(objectives)  # waits for the epoch to end
         seconds = (time.perf_counter() - started) / len(rates)
-        states = jax.tree.map(np.asarray, states)
+        states = jax.device_get(states)
         epochs = [
             Epoch(number, _one(states, index), float(objective), seconds, rate)
             for index, (objective, rate) in enumerate(zip(objectives, rates, strict=True))
@@ -131,4 +131,4 @@ def _one(tree: Any, index: int) -> Any:
 
 
 def _where(better: Any, new: Any, old: Any) -> Any:
-    return np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    return holder(new).where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)

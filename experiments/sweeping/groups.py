@@ -49,6 +49,8 @@ def _without_numbers(train: Train) -> Train:
         l2=0.0,
         clip_norm=None,
         clip_value=None,
+        clip_examples=None,
+        noise=0.0,
         average=None,
         monitor="loss",
         patience=None,

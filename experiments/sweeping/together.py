@@ -44,7 +44,12 @@ def first_states(members: Sequence[Member]) -> nn.State:
         if key not in found:
             found[key] = warmed(key[1], start(cell.experiment, task))
     states = [jax.device_get(found[key]) for key in keys]
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+    return jax.tree.map(lambda *leaves: holder(leaves[0]).stack(leaves), *states)
+
+
+def holder(leaf: Any) -> Any:
+    """NumPy for an array on the host; JAX for a random key, which NumPy cannot hold."""
+    return jnp if isinstance(leaf, jax.Array) else np
 
 
 def width(member: Member, own: bool) -> int:

@@ -35,7 +35,7 @@ class BatchNorm(Layer):
     moments, which `observe` hands to the training loop. Frozen, it is the `Rescale` with m and v of
     the statistics. Raises ValueError for fewer than two rows to take a mean over, and an x of fewer
     than two axes; TypeError for an x that is not floating point.
-    Source: Ioffe and Szegedy 2015, algorithms 1 and 2; eps as in Keras.
+    Source: Ioffe and Szegedy 2015, algorithms 1 and 2.
     """
 
     learned: bool = True

@@ -53,9 +53,8 @@ def running(statistics: Statistics, observed: Tree, momentum: Number) -> Statist
     """average <- momentum * average + (1 - momentum) * observed, once enough batches were seen.
 
     The weight of what is observed is never less than 1/(batches seen). So the average of the first
-    1/(1 - momentum) mini-batches, 100 of them at 0.99, is the plain one, and no made-up start is in
-    it; Keras starts with mean 0 and variance 1, which momentum^t of stays. 1 is the plain average
-    of all.
+    1/(1 - momentum) mini-batches, 100 of them at 0.99, is the plain one, and the zeros of
+    `no_statistics` have no part in it. 1 is the plain average of all.
     """
     count = statistics.count + 1
 

@@ -10,6 +10,7 @@ from jaxnn import Dense, backprop, half_square, serial
 from jaxnn.core.composed import Masked, Tied
 from jaxnn.core.factors import Outer, Rows, Sum
 from jaxnn.readings import SquaredNorms, blocks, second_moment, squared_norms, variance
+from jaxnn.readings.products import paired
 from tests.compare import assert_trees_close, draw
 
 
@@ -104,3 +105,11 @@ def test_auto_forms_gradients_where_they_are_smaller_than_products_of_positions(
     program = jax.jit(lambda a, d: squared_norms(Outer(a, d))).lower(a, d).as_text()
     assert ("tensor<8x64x48x" in program) == (form == "each")  # 2 T^2 against 64 * 48 = 3072
     assert (f"tensor<8x{positions}x{positions}x" in program) == (form == "gram")
+
+
+@pytest.mark.parametrize(("positions", "formed"), [(5, False), (6, True)])
+def test_products_of_two_uses_form_gradients_where_they_are_no_larger(positions, formed):
+    a, d = (jax.ShapeDtypeStruct((4, positions, n), jnp.float32) for n in (9, 8))
+    program = jax.jit(lambda a, d: paired(Outer(a, d), Outer(a, d))).lower(a, d).as_text()
+    assert ("tensor<4x9x8x" in program) == formed  # 2 T^2 against 9 * 8 = 72
+    assert (f"tensor<4x{positions}x{positions}x" in program) != formed

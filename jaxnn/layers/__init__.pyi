@@ -10,15 +10,11 @@ from jaxnn.layers.activations import (
     tanh as tanh,
 )
 from jaxnn.layers.batch_norm import BatchNorm as BatchNorm, Rescale as Rescale
-from jaxnn.layers.combinators import (
-    Parallel as Parallel,
-    Serial as Serial,
-    Skip as Skip,
-    serial as serial,
-)
+from jaxnn.layers.combinators import Serial as Serial, Skip as Skip, serial as serial
 from jaxnn.layers.dense import Dense as Dense
 from jaxnn.layers.dropout import DropConnect as DropConnect, Dropout as Dropout
 from jaxnn.layers.embedding import Embedding as Embedding, OneHot as OneHot
+from jaxnn.layers.parallel import Parallel as Parallel
 from jaxnn.layers.precision import MixedPrecision as MixedPrecision
 from jaxnn.layers.recompute import Recompute as Recompute
 from jaxnn.layers.rectifiers import elu as elu, gelu as gelu, silu as silu, softplus as softplus

@@ -1,0 +1,106 @@
+"""Layers side by side, on the same input."""
+
+from functools import reduce
+from typing import Any, Literal
+
+import jax.numpy as jnp
+
+from jaxnn.core.layer import Layer, Read, Shape, check_layers
+from jaxnn.core.refusals import check_entries, located
+from jaxnn.core.trees import added
+from jaxnn.core.types import Key, Params, Tree
+from jaxnn.layers.combinators import freeze_each, split_key
+
+
+class Parallel(Layer):
+    """Several layers on the same input, merged: their sum, or joined along the last axis.
+
+        y = sum_i layer_i(x)    or    y = [layer_0(x), layer_1(x), ...]
+
+    `Parallel((a, b), "sum")`, `Parallel((a, b), "concat")`. Parameters, residuals and readings are
+    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx.
+    Raises ValueError if the outputs do not fit together.
+    """
+
+    layers: tuple[Layer, ...]
+    """Each gets the same input."""
+    merge: Literal["sum", "concat"]
+    """Whether their outputs are added, or joined along the last axis."""
+    curved = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_layers("Parallel", self.layers)
+
+    def init(self, key: Key, x: Tree) -> tuple[Any, ...]:
+        params = []
+        for i, (layer, k) in enumerate(zip(self.layers, split_key(key, self.layers), strict=True)):
+            with located(f"[{i}]", layer):
+                params.append(layer.init(k, x))
+        return tuple(params)
+
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
+        check_entries(self, params, len(self.layers))
+        ys, residuals = [], []
+        keys = split_key(key, self.layers)
+        for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
+            with located(f"[{i}]", layer):
+                y, r = layer.forward(p, x, k)
+            ys.append(y)
+            residuals.append((r, Shape(y.shape)))
+        self._check_outputs([y.shape for y in ys])
+        y = sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
+        return y, tuple(residuals)
+
+    def _check_outputs(self, shapes: list[tuple[int, ...]]) -> None:
+        kept = [shape if self.merge == "sum" else shape[:-1] for shape in shapes]
+        if len(set(kept)) > 1:
+            alike = "equal shapes" if self.merge == "sum" else "shapes equal but for the last axis"
+            raise ValueError(f"{self!r}: expected outputs of {alike} to {self.merge}, got {shapes}")
+
+    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
+        dx, readings, start = None, [], 0
+        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
+            part, stop = dy, start + shape.dims[-1]
+            if self.merge == "concat":
+                part, start = dy[..., start:stop], stop
+            with located(f"[{i}]", layer):
+                dx_i, reading = layer.backward(params[i], r, part, read)
+            dx = dx_i if dx is None else dx + dx_i
+            readings.append(reading)
+        return dx, tuple(readings)
+
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
+        vys, tangents = [], []
+        for i, (layer, (r, _)) in enumerate(zip(self.layers, residuals, strict=True)):
+            with located(f"[{i}]", layer):
+                vy, t = layer.push(params[i], r, vparams[i], vx)
+            vys.append(vy)
+            tangents.append(t)
+        moving = [vy for vy in vys if vy is not None]
+        if self.merge == "concat" and moving:
+            still = [jnp.zeros(shape.dims, moving[0].dtype) for _, shape in residuals]
+            parts = [z if vy is None else vy for vy, z in zip(vys, still, strict=True)]
+            return jnp.concatenate(parts, axis=-1), tuple(tangents)
+        return reduce(added, vys), tuple(tangents)
+
+    def bend(
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
+        dx, rdx, readings, start = None, None, [], 0
+        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
+            part, rpart, stop = dy, rdy, start + shape.dims[-1]
+            if self.merge == "concat":
+                part, rpart, start = dy[..., start:stop], rdy[..., start:stop], stop
+            with located(f"[{i}]", layer):
+                dx_i, rdx_i, reading = layer.bend(params[i], r, tangents[i], part, rpart, read)
+            dx, rdx = added(dx, dx_i), added(rdx, rdx_i)
+            readings.append(reading)
+        return dx, rdx, tuple(readings)
+
+    def observe(self, residuals: Tree) -> tuple[Any, ...]:
+        return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
+
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
+        layers, params = freeze_each(self.layers, params, statistics)
+        return Parallel(layers, self.merge), params

@@ -8,7 +8,9 @@ layers of a `Repeat` the first stands for all.
 import dataclasses
 from typing import Any, NamedTuple
 
-from jaxnn.check.numeric.arrays import named
+import jax
+
+from jaxnn.check.numeric.arrays import FLOAT0, named
 from jaxnn.check.options import Options
 from jaxnn.check.problem import Problem
 from jaxnn.check.report.record import Finding
@@ -57,6 +59,7 @@ def layer_problem(layer: Layer, key: Key) -> Problem:
     def backward(args: tuple[Tree, ...], dy: Tree) -> tuple[Any, Any]:
         params, x = args
         _, residuals = layer.forward(params, x, key)
+        dy = jax.tree.map(lambda entry: None if entry.dtype == FLOAT0 else entry, dy)
         dx, dparams = layer.backward(params, residuals, dy, lambda factor: gradient(factor, 1.0))
         return dparams, dx
 

@@ -31,7 +31,7 @@ import jax
 
 from jaxnn.core.notes import seen
 from jaxnn.core.refusals import dtype_of
-from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.core.values import Static
 
 Read = Callable[[Any], Any]
@@ -109,15 +109,20 @@ class Shape(Static):
     dims: tuple[int, ...]
 
 
-def shape_like(x: Tree) -> jax.ShapeDtypeStruct:
+def shape_like(x: Tree) -> Any:
     """The shape of x in the dtype that JAX computes with: of a shape in another, JAX complains."""
-    return jax.ShapeDtypeStruct(x.shape, dtype_of(x))
+    return jax.tree.map(lambda entry: jax.ShapeDtypeStruct(entry.shape, dtype_of(entry)), x)
 
 
 def two_rows(x: Tree) -> Any:
     """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
     small for a layer that takes means over it."""
-    return jax.ShapeDtypeStruct((2, *x.shape[1:]), dtype_of(x)) if x.shape else x
+
+    def two(entry: Array) -> Any:
+        shape = (2, *entry.shape[1:])
+        return jax.ShapeDtypeStruct(shape, dtype_of(entry)) if entry.shape else entry
+
+    return jax.tree.map(two, x)
 
 
 def output_like(layer: Layer, params: Params, x: Tree, key: Key = None) -> Any:

@@ -41,8 +41,19 @@ def dtype_of(x: Tree) -> Any:
     return jax.dtypes.canonicalize_dtype(x.dtype)
 
 
+def check_single(layer: Static, x: Tree) -> None:
+    """Refuse an x of several entries."""
+    if isinstance(x, tuple):
+        raise TypeError(
+            f"{layer!r}: expected x to be one array, got a tuple of {len(x)}; write "
+            f"Main({layer!r}) for the first entry alone, Take(i) in front for another, or "
+            "jnp.stack(x) where they are the rows of one array"
+        )
+
+
 def check_floating(layer: Static, x: Tree) -> None:
     """Refuse an x that is not floating point."""
+    check_single(layer, x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(
             f"{layer!r}: expected floating-point x, got {x.dtype} of shape {x.shape}; "
@@ -57,14 +68,6 @@ def check_features(layer: Static, x: Tree) -> None:
         raise ValueError(
             f"{layer!r}: expected x (batch, ..., features), got shape {x.shape}; "
             "give a single example a batch axis with x[None]"
-        )
-
-
-def check_examples(x: Tree) -> None:
-    """Refuse an x without examples."""
-    if x.ndim < 1 or x.shape[0] == 0:
-        raise ValueError(
-            f"expected x with one or more examples along its first axis, got {x.shape}"
         )
 
 
@@ -126,11 +129,6 @@ def check_same_tree(name: str, tree: Tree, like_name: str, like: Tree) -> None:
                 f"{name}{keystr(path)}: expected shape {jnp.shape(other)} as in {like_name}, "
                 f"got {jnp.shape(leaf)}; build {name} from these very {like_name}"
             )
-
-
-def as_array(x: Tree) -> Any:
-    """x as an array of JAX; one that is one already costs nothing."""
-    return x if isinstance(x, jax.Array) else jnp.asarray(x)
 
 
 def is_concrete(x: Tree) -> bool:

@@ -36,5 +36,9 @@ def global_norm(tree: Tree) -> Array:
 
 
 def added(a: Tree, b: Tree) -> Tree:
-    """The sum of two tangents, where None stands for zero."""
-    return b if a is None else a if b is None else a + b
+    """The sum of two tangents or two derivatives, entry by entry; None stands for zero."""
+    if a is None or b is None:
+        return b if a is None else a
+    if isinstance(a, tuple):
+        return tuple(added(one, other) for one, other in zip(a, b, strict=True))
+    return a + b

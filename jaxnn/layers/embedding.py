@@ -10,7 +10,7 @@ from jaxnn.core.factors import Rows
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Table
 from jaxnn.core.ranges import Count
-from jaxnn.core.refusals import check_record, require_key
+from jaxnn.core.refusals import check_record, check_single, require_key
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.initializers import Initializer, normal
 
@@ -85,6 +85,7 @@ class OneHot(Layer):
 
 def check_integers(layer: Layer, x: Tree) -> None:
     """Refuse an x that is not of integers."""
+    check_single(layer, x)
     if not jnp.issubdtype(x.dtype, jnp.integer):
         raise TypeError(
             f"{layer!r}: expected x of integer ids, got {x.dtype} of shape {x.shape}; "

@@ -8,6 +8,7 @@ from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.layer import Layer, Read, Shape
 from jaxnn.core.ranges import Positive
+from jaxnn.core.refusals import check_single
 from jaxnn.core.types import Key, Params, Tree
 
 
@@ -21,6 +22,7 @@ class Flatten(Layer):
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
+        check_single(self, x)
         if x.ndim < 1:
             raise ValueError(f"{self!r}: expected x (batch, ...), got a scalar; add a batch axis")
         return x.reshape(x.shape[0], math.prod(x.shape[1:])), Shape(x.shape)
@@ -49,6 +51,7 @@ class Pixels(Layer):
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
+        check_single(self, x)
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(
                 f"{self!r}: expected x of bytes or other integers, got {x.dtype}; "

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import count, in_parts
 from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
@@ -47,7 +48,7 @@ def accumulate(
     """
     objective = Objective(net, loss)
     batch = prepare(objective, params, Batch(x, y, weights, key))
-    check_parts(net, len(batch.x), micro_batches)
+    check_parts(net, count(batch.x), micro_batches)
     return _accumulate(objective, params, batch, as_reading(read), k=micro_batches)
 
 
@@ -78,10 +79,10 @@ def sweep_parts(
     k parts of what the network observed of them."""
     (net, loss, _), (x, y, weights, key), read = objective, batch, as_reading(read)
     readings = read.readings if isinstance(read, Several) else (read,)
-    outputs = output_shape(net, params, x, key)
+    outputs = output_shape(objective, params, x, key)
     c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
-    rows = jnp.arange(len(x)), x, y, own, (c if jnp.ndim(c) else None)
-    parts = jax.tree.map(lambda leaf: leaf.reshape(k, -1, *leaf.shape[1:]), rows)
+    rows = jnp.arange(count(x)), x, y, own, (c if jnp.ndim(c) else None)
+    parts = in_parts(rows, k)
     keys = None if key is None else jax.random.split(key, k)
 
     def states(part: Tree, key: Key) -> tuple[Any, list[Any], Any]:

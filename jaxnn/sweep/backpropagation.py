@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.factors import along_batch
+from jaxnn.core.inputs import as_array, as_arrays, check_examples, check_outputs, count
 from jaxnn.core.layer import Layer, check_network, mixing_layers
-from jaxnn.core.refusals import as_array, check_examples, is_concrete
+from jaxnn.core.refusals import is_concrete
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
@@ -85,6 +86,7 @@ def forward_sweep(objective: Objective, params: Params, batch: Batch) -> Swept:
     """The forward sweep and the loss."""
     net, loss, _ = objective
     outputs, residuals = net.forward(params, batch.x, batch.key)
+    check_outputs(loss, outputs)
     c, own = example_weights(loss, batch.y, batch.weights, outputs.shape[:-1], outputs.dtype)
     values, deltas = example_errors(loss, outputs, batch.y, own)
     return Swept(net, loss, params, batch.y, outputs, residuals, values, deltas, c, own)
@@ -98,6 +100,7 @@ def objective(
     Weights that the loss gives to positions inside an example belong to l_n, and so to deltas.
     With reduction "none" C is the vector of all c_n l_n.
     """
+    check_outputs(loss, outputs)
     c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
     values, deltas = example_errors(loss, outputs, y, own)
     return reduced(loss, values, c), deltas, c
@@ -148,14 +151,15 @@ def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:
     check_network(objective.net)
     check_loss(objective.loss)
     given, weights = batch.y, batch.weights
-    x, y = as_array(batch.x), as_array(given)
+    x, y = as_arrays(batch.x), as_array(given)
     check_examples(x)
-    if y.ndim < 1 or len(y) != len(x):
+    n = count(x)
+    if y.ndim < 1 or len(y) != n:
         raise ValueError(
-            f"expected y with an entry for each of the {len(x)} examples of x, got shape {y.shape}"
+            f"expected y with an entry for each of the {n} examples of x, got shape {y.shape}"
         )
     if weights is not None:
-        weights = _check_weights(weights, len(x))
+        weights = _check_weights(weights, n)
     if is_concrete(given):
         _check_targets(objective, params, batch._replace(x=x))
     return Batch(x, y, weights, batch.key)
@@ -164,9 +168,10 @@ def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:
 def _check_targets(objective: Objective, params: Params, batch: Batch) -> None:
     """Look at the values of y, unless that was done before."""
     (net, loss, _), (x, y, _, key) = objective, batch
-    purpose = net, loss, x.shape
+    purpose = net, loss, jax.tree.map(jnp.shape, x)
     if not seen(y, purpose):
-        loss.check_targets(np.asarray(y), output_shape(net, params, x, key).shape[-1])
+        outputs = output_shape(objective, params, x, key)
+        loss.check_targets(np.asarray(y), outputs.shape[-1])
         remember(y, purpose)
 
 
@@ -186,6 +191,8 @@ def _apply(net: Layer, params: Params, x: Tree, key: Key) -> Any:
     return net.forward(params, x, key)[0]
 
 
-def output_shape(net: Layer, params: Params, x: Tree, key: Key) -> Any:
+def output_shape(objective: Objective, params: Params, x: Tree, key: Key) -> Any:
     """Shape and dtype of the outputs; jit remembers those it has seen, so a step pays once."""
-    return _apply.eval_shape(net, params, x, key)
+    outputs = _apply.eval_shape(objective.net, params, x, key)
+    check_outputs(objective.loss, outputs)
+    return outputs

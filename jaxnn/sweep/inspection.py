@@ -1,9 +1,10 @@
 """A table of a network: layers, output shapes, parameters, and what is kept for backward."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxnn.core.layer import Layer, check_network, shape_like
 from jaxnn.core.notes import Seen, seen
@@ -15,11 +16,12 @@ from jaxnn.layers.repeat import Repeat
 
 
 class Row(NamedTuple):
-    """One layer. `kept` counts the bytes of those residuals that no earlier layer keeps too."""
+    """One layer. `output` is the shape of y, or the shapes of its entries; `kept` counts the bytes
+    of those residuals that no earlier layer keeps too."""
 
     path: str
     layer: str
-    output: tuple[int, ...]
+    output: tuple[Any, ...]
     parameters: int
     kept: int
 
@@ -49,9 +51,9 @@ def summary(net: Layer, x: Tree) -> Summary:
     """One row for each innermost layer, in the order of the forward sweep, for inputs like x; one
     for all layers of a `Repeat`, and one for a `Recompute`, which keeps nothing of those inside.
 
-    x is an array or a `jax.ShapeDtypeStruct`; its first axis is the batch the bytes are counted
-    for. Nothing is computed: the network runs on shapes alone. Paths are those of the parameters.
-    A parameter that is used twice stands in two rows, and counts once in the total.
+    x is an array or a `jax.ShapeDtypeStruct`, or a tuple of them; its first axis is the batch the
+    bytes are counted for. Nothing is computed: the network runs on shapes alone. Paths are those of
+    the parameters. A parameter that is used twice stands in two rows, and counts once in the total.
     """
     check_network(net)
     rows: list[Row] = []
@@ -81,6 +83,6 @@ def _rows(notes: list[Seen]) -> list[Row]:
         new = [leaf for leaf in leaves if not any(leaf is other for other in counted)]
         counted.extend(new)
         kept = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in new)
-        numbers = y.shape, count_parameters(params), kept
+        numbers = jax.tree.map(jnp.shape, y), count_parameters(params), kept
         rows.append(Row(note.path, repr(note.layer), *numbers))
     return rows

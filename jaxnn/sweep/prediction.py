@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import as_arrays, check_examples, count, in_parts, rows_of
 from jaxnn.core.layer import Layer, check_network
-from jaxnn.core.refusals import check_examples
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import objective, prepare
@@ -22,7 +22,7 @@ def predict(net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size:
     all at once. Raises ValueError for an empty batch.
     """
     check_network(net)
-    x = jnp.asarray(x)
+    x = as_arrays(x)
     check_examples(x)
     return _predict(net, params, x, key, batch_size=batch_size)
 
@@ -79,13 +79,17 @@ def _predict(net: Layer, params: Params, x: Tree, key: Key, *, batch_size: int) 
     def outputs(chunk: Any) -> Any:
         return net.forward(params, chunk, key)[0]
 
-    if not batch_size or batch_size >= len(x):
+    n = count(x)
+    if not batch_size or batch_size >= n:
         return outputs(x)
-    full = len(x) // batch_size
+    full = n // batch_size
     split = full * batch_size
-    first = jax.lax.map(outputs, x[:split].reshape(full, batch_size, *x.shape[1:]))
-    first = first.reshape(split, *first.shape[2:])
-    return jnp.concatenate([first, outputs(x[split:])]) if split < len(x) else first
+    found = jax.lax.map(outputs, in_parts(rows_of(x, slice(split)), full))
+    first = jax.tree.map(lambda leaf: leaf.reshape(split, *leaf.shape[2:]), found)
+    if split == n:
+        return first
+    rest = outputs(rows_of(x, slice(split, None)))
+    return jax.tree.map(lambda *both: jnp.concatenate(both), first, rest)
 
 
 @partial(jax.jit, static_argnames="metrics")

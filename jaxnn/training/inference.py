@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import as_arrays, check_examples, count, in_parts, rows_of
 from jaxnn.core.layer import Layer, two_rows
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.trees import wide_dtype
@@ -74,10 +75,11 @@ def average_statistics(
     Mini-batches are consecutive rows; those left over at the end, fewer than `batch_size`, do not
     take part. Raises ValueError if x has fewer rows than one mini-batch.
     """
-    x = jnp.asarray(x)
-    if not 1 <= batch_size <= len(x):
+    x = as_arrays(x)
+    check_examples(x)
+    if not 1 <= batch_size <= count(x):
         raise ValueError(
-            f"average_statistics: expected a batch_size from 1 to {len(x)}, the rows of x, got "
+            f"average_statistics: expected a batch_size from 1 to {count(x)}, the rows of x, got "
             f"{batch_size}"
         )
     return _average(net, params, x, key, batch_size)
@@ -85,8 +87,8 @@ def average_statistics(
 
 @partial(jax.jit, static_argnums=4)
 def _average(net: Layer, params: Params, x: Tree, key: Key, batch_size: int) -> Statistics:
-    full = len(x) // batch_size
-    batches = x[: full * batch_size].reshape(full, batch_size, *x.shape[1:])
+    full = count(x) // batch_size
+    batches = in_parts(rows_of(x, slice(full * batch_size)), full)
     keys = None if key is None else jax.random.split(key, full)
 
     def step(statistics: Statistics, batch: Tree) -> tuple[Statistics, None]:

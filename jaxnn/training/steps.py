@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn.core.inputs import count, rows_of
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.types import ArrayLike, Key, Tree
@@ -50,7 +51,7 @@ def train_step(
     plan, options = _plan(net, loss, optimizer, options)
     batch = prepare(plan.objective, state.params, Batch(x, y, options.weights, key))
     if options.micro_batches != 1:
-        check_parts(net, len(batch.x), options.micro_batches)
+        check_parts(net, count(batch.x), options.micro_batches)
     return _train_step(plan, state, batch, micro_batches=options.micro_batches)
 
 
@@ -88,7 +89,7 @@ def train_epoch(
     """
     plan, options = _plan(net, loss, optimizer, options)
     batch = prepare(plan.objective, state.params, Batch(x, y, options.weights, key))
-    order = check_order(order, len(batch.x))
+    order = check_order(order, count(batch.x))
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
     if options.micro_batches != 1:
@@ -154,7 +155,7 @@ def _train_epoch(
     plan: Plan, state: State, data: Batch, order: Any, *, batch_size: int, micro_batches: int
 ) -> tuple[State, Any]:
     def some(rows: Any, key: Any, weights: Any) -> Batch:
-        return Batch(data.x[rows], data.y[rows], weights, key)
+        return Batch(rows_of(data.x, rows), data.y[rows], weights, key)
 
     def step(state: State, part: Any) -> tuple[State, Any]:
         rows, k = part

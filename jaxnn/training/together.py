@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr
 
+from jaxnn.core.inputs import count
 from jaxnn.core.layer import Layer
 from jaxnn.core.types import Array, ArrayLike, Key, Path, Tree
 from jaxnn.fast.columns import by_columns
@@ -113,7 +114,7 @@ def train_epoch_together(
     options, objective = Options() if options is None else options, Objective(net, loss)
     one, key = jax.tree.map(_like_one, (states.params, keys))
     data = prepare(objective, one, Batch(x, y, options.weights, key))
-    order = _check_orders(order, len(data.x), n_models)
+    order = _check_orders(order, count(data.x), n_models)
     optimizers = _of_each("optimizers", as_argument(optimizers), n_models)
     penalties = _of_each("penalties", options.penalty, n_models)
     shared = objective, data._replace(key=None), options.statistics_momentum

@@ -17,7 +17,9 @@ from jaxnn import (
     Dropout,
     Embedding,
     Flatten,
+    Join,
     Layer,
+    Main,
     MixedPrecision,
     OneHot,
     Parallel,
@@ -26,22 +28,38 @@ from jaxnn import (
     Repeat,
     Skip,
     Tie,
+    Take,
     serial,
 )
 from jaxnn.layers import Rescale
-from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
+from tests.private_layers import LSTM, Conv, CrossAttention, LayerNorm, TiedTable
 
 
 class Case(NamedTuple):
-    """A layer, the shape of its input, planted values, and for ids the number of different ones."""
+    """A layer, the shape of its input, planted values, and for ids the number of different ones.
+
+    `others` makes a tuple of it: of each entry behind the main one its shape, or its numbers.
+    """
 
     layer: Layer
     shape: tuple[int, ...]
     plant: tuple[float, ...] = ()
     ids: int = 0
+    others: tuple[tuple[int, ...] | list[int], ...] = ()
 
     def x(self, dtype: Any = None) -> Any:
-        """The input: normal, with `plant` in its first entries, or ids with one id repeated."""
+        """The inputs, the main one alone where there are no others."""
+        drawn = np.random.default_rng(31)
+        others = (
+            jnp.asarray(o, jnp.int32)
+            if isinstance(o, list)
+            else jnp.asarray(drawn.normal(size=o), dtype or float)
+            for o in self.others
+        )
+        return (self.main(dtype), *others) if self.others else self.main(dtype)
+
+    def main(self, dtype: Any = None) -> Any:
+        """Normal, with `plant` in its first entries, or ids with one id repeated."""
         rng = np.random.default_rng(len(self.shape))
         if self.ids:
             x = rng.integers(0, self.ids, self.shape)
@@ -56,6 +74,7 @@ KINK = (0.0, -0.0, 20.0, -20.0)
 TIE = (3.0, 3.0, -3.0, 3.0)
 # of x with five features, different widths: where a third branch begins shows
 THREE = Parallel((nn.relu, Dense(3), Dense(11)), "concat")
+BOTH = serial(Parallel((Take(0), Take(1)), "concat"), Dense(3))  # two entries as one
 
 PUBLIC = [
     Case(Dense(7), (3, 5)),
@@ -99,6 +118,10 @@ PUBLIC = [
         serial(Flatten(), Dense(7), serial(nn.relu, Dense(3), nn.tanh, Dense(11)), nn.softmax),
         (2, 3, 5),
     ),
+    Case(Take(1), (2, 3, 5), others=((2, 7), (2, 11))),
+    Case(
+        serial(Main(Dense(7)), Join(BOTH), Skip(Main(nn.tanh)), Take(0)), (3, 5), others=((3, 2),)
+    ),
     Case(serial(Pixels(), Dense(7)), (3, 5), ids=256),
     Case(Skip(serial(Dense(7), nn.tanh, Dense(5))), (2, 3, 5)),
     Case(Parallel((Dense(7), serial(Dense(3), nn.tanh), nn.sigmoid), "concat"), (2, 3, 5)),
@@ -135,6 +158,9 @@ PRIVATE = [
     Case(Conv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
     Case(Conv(5, window=2, stride=3), (2, 7, 6, 3)),
     Case(LSTM(7), (3, 5, 2)),
+    Case(serial(Join(LSTM(7)), Take(0)), (3, 5, 2), others=([0, 5, 2],)),
+    Case(serial(Main(Embedding(11, 7)), Join(LSTM(5)), Take(0)), (2, 3), ids=11, others=([3, 1],)),
+    Case(serial(Join(CrossAttention(5)), Take(0)), (2, 3, 5), others=((2, 7, 11),)),
     Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
     Case(LayerNorm(), (2, 3, 5)),
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),
@@ -145,4 +171,5 @@ CASES = PUBLIC + PRIVATE
 
 def name(case: Case) -> str:
     """The id of a case: the layer as it prints, and the shape."""
-    return f"{case.layer!r}-{'x'.join(map(str, case.shape))}"
+    shapes = case.shape, *(o for o in case.others if isinstance(o, tuple))
+    return "-".join([repr(case.layer), *("x".join(map(str, shape)) for shape in shapes)])

@@ -12,6 +12,7 @@ from jax import lax
 
 from jaxnn import Affine, Layer
 from jaxnn.core import Factor, Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
+from jaxnn.core.inputs import main_of
 from jaxnn.core.values import static
 from jaxnn.initializers import lecun, normal
 
@@ -101,53 +102,107 @@ class LSTM(Layer):
         z_t = x_t w_x + h_(t-1) w_h + b = [i, f, g, o]
         c_t = sigmoid(f) c_(t-1) + sigmoid(i) tanh(g),   h_t = sigmoid(o) tanh(c_t)
 
-    Backward runs against time and leaves dz_t; the weights are then contracted in one product.
-    Residuals: x, h_(t-1), c_(t-1), c_t and the gates. Source: Hochreiter and Schmidhuber 1997.
+    Of (x, lengths) the positions from a length on leave the state as it is: y is 0 there, and no
+    error comes from them. Backward runs against time and leaves dz_t; the weights are then
+    contracted in one product. Residuals: x, h_(t-1), c_(t-1), c_t, the gates, and which positions
+    count. Source: Hochreiter and Schmidhuber 1997.
     """
 
     n: int
 
     def init(self, key: Any, x: Any) -> Gates:
-        key_x, key_h = jax.random.split(key)
+        x, key_x, key_h = main_of(x), *jax.random.split(key)
         w_x = lecun(key_x, (x.shape[-1], 4 * self.n), x.dtype)
         return Gates(
             w_x, lecun(key_h, (self.n, 4 * self.n), x.dtype), jnp.zeros(4 * self.n, x.dtype)
         )
 
     def forward(self, params: Gates, x: Any, key: Any = None) -> tuple[Any, Any]:
-        def tick(carry: Any, x_t: Any) -> Any:
-            h0, c0 = carry
+        def tick(carry: Any, step: Any) -> Any:
+            (h0, c0), (x_t, on) = carry, step
             z = x_t @ params.w_x + h0 @ params.w_h + params.b
             i, f, g, o = jnp.split(z, 4, axis=-1)
             i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
-            c = f * c0 + i * g
-            h = o * jnp.tanh(c)
-            return (h, c), (h, (h0, c0, c, i, f, g, o))
+            c = _where(on, f * c0 + i * g, c0)
+            h = _where(on, o * jnp.tanh(c), h0)
+            return (h, c), (_where(on, h, 0), (on, h0, c0, c, i, f, g, o))
 
+        on = None
+        if isinstance(x, tuple):
+            x, lengths = x
+            times = jnp.arange(x.shape[1], dtype=lengths.dtype)
+            on = (times[:, None] < lengths)[..., None]
         zero = jnp.zeros((x.shape[0], self.n), x.dtype)
-        _, (h, kept) = lax.scan(tick, (zero, zero), x.swapaxes(0, 1))
+        _, (h, kept) = lax.scan(tick, (zero, zero), (x.swapaxes(0, 1), on))
         return h.swapaxes(0, 1), (x, kept)
 
     def backward(self, params: Gates, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
         x, kept = residuals
 
         def tock(carry: Any, step: Any) -> Any:
-            dh, dc = carry
-            dh_t, (_, c0, c, i, f, g, o) = step
-            dh = dh + dh_t
+            (dh0, dc0), (dh_t, (on, _, c0, c, i, f, g, o)) = carry, step
+            dh = dh0 + dh_t
             t = jnp.tanh(c)
-            dc = dc + dh * o * (1 - t * t)
+            dc = dc0 + dh * o * (1 - t * t)
             di, df, dg, do = dc * g, dc * c0, dc * i, dh * t
             dz = jnp.concatenate(
                 [di * i * (1 - i), df * f * (1 - f), dg * (1 - g * g), do * o * (1 - o)], axis=-1
             )
-            return (dz @ params.w_h.T, dc * f), dz
+            dz = _where(on, dz, 0)
+            return (_where(on, dz @ params.w_h.T, dh0), _where(on, dc * f, dc0)), dz
 
-        zero = jnp.zeros_like(kept[0][0])
+        zero = jnp.zeros_like(kept[1][0])
         _, dz = lax.scan(tock, (zero, zero), (dy.swapaxes(0, 1), kept), reverse=True)
-        dz, h0 = dz.swapaxes(0, 1), kept[0].swapaxes(0, 1)
+        dz, h0 = dz.swapaxes(0, 1), kept[1].swapaxes(0, 1)
         readings = Gates(read(Outer(x, dz)), read(Outer(h0, dz)), read(Sum(dz)))
-        return dz @ params.w_x.T, readings
+        dx = dz @ params.w_x.T
+        return (dx if kept[0] is None else (dx, None)), readings
+
+
+def _where(on: Any, a: Any, b: Any) -> Any:
+    return a if on is None else jnp.where(on, a, b)
+
+
+class Projections(NamedTuple):
+    """Parameters of an attention: w_q (n_in, n), w_k and w_v (n_memory, n)."""
+
+    w_q: Any
+    w_k: Any
+    w_v: Any
+
+
+class CrossAttention(Layer):
+    """What x asks of a memory: (x, memory) to y (batch, time, n), one head.
+
+        q = x w_q,   k = memory w_k,   v = memory w_v,   p = softmax(q k^T / sqrt(n)),   y = p v
+
+    Shapes: x (batch, time, n_in), memory (batch, positions, n_memory). dx and dmemory are a tuple.
+    Residuals: x, memory, q, k, v and p. Source: Vaswani et al. 2017, section 3.2.
+    """
+
+    n: int
+
+    def init(self, key: Any, x: Any) -> Projections:
+        x, memory = x
+        n_in, n_memory = (x.shape[-1], self.n), (memory.shape[-1], self.n)
+        keys = jax.random.split(key, 3)
+        shapes = n_in, n_memory, n_memory
+        return Projections(*(lecun(k, s, x.dtype) for k, s in zip(keys, shapes, strict=True)))
+
+    def forward(self, params: Projections, x: Any, key: Any = None) -> tuple[Any, Any]:
+        x, memory = x
+        q, k, v = x @ params.w_q, memory @ params.w_k, memory @ params.w_v
+        p = jax.nn.softmax(q @ k.swapaxes(1, 2) / self.n**0.5)
+        return p @ v, (x, memory, q, k, v, p)
+
+    def backward(self, params: Projections, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        x, memory, q, k, v, p = residuals
+        dp = dy @ v.swapaxes(1, 2)
+        ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / self.n**0.5
+        dq, dk, dv = ds @ k, ds.swapaxes(1, 2) @ q, p.swapaxes(1, 2) @ dy
+        readings = read(Outer(x, dq)), read(Outer(memory, dk)), read(Outer(memory, dv))
+        dmemory = dk @ params.w_k.T + dv @ params.w_v.T
+        return (dq @ params.w_q.T, dmemory), Projections(*readings)
 
 
 class TiedTable(Layer):

@@ -16,12 +16,13 @@ from jaxnn.layers.elementwise import Activation
 from jaxnn.sweep.backpropagation import example_weights, objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
-from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
+from tests.private_layers import LSTM, Conv, CrossAttention, LayerNorm, TiedTable
 
 STILL = (
     nn.BatchNorm,
     nn.layers.Rescale,
     Conv,
+    CrossAttention,
     LSTM,
     TiedTable,
     LayerNorm,

@@ -41,8 +41,7 @@ class Inner(Loss, name="inner"):
 
 def learns(case):
     """Whether readings of single examples exist for the case, and say anything."""
-    x = jax.ShapeDtypeStruct(case.shape, jnp.int32 if case.ids else jnp.float32)
-    params = jax.eval_shape(case.layer.init, KEY, x)
+    params = jax.eval_shape(case.layer.init, KEY, case.x())
     return not mixing_layers(case.layer) and bool(jax.tree.leaves(params))
 
 
@@ -59,7 +58,7 @@ def both(layer, params, x, dy, weights, readings, names):
 
     loss = Inner(reduction="sum")
     found = sweep(Objective(layer, loss), params, Batch(x, dy, weights, KEY), readings)[1]
-    return dict(zip(names, found, strict=True)), jax.vmap(alone)(jnp.arange(len(x)))
+    return dict(zip(names, found, strict=True)), jax.vmap(alone)(jnp.arange(len(dy)))
 
 
 def norm_scales(each, bound, keep):
@@ -69,7 +68,8 @@ def norm_scales(each, bound, keep):
         groups[path] = keep(path)
         own = (leaf.reshape(len(leaf), -1) ** 2).sum(1)
         squares[groups[path]] = squares.get(groups[path], 0) + own
-    return lambda path: np.minimum(1, bound / np.sqrt(squares[groups[path]]))
+    with np.errstate(divide="ignore"):  # a sequence of length 0 has no gradient: the scale is 1
+        return {path: np.minimum(1, bound / np.sqrt(squares[k])) for path, k in groups.items()}.get
 
 
 def scaled_sum(each, scales):
@@ -116,7 +116,7 @@ def test_every_reading_is_what_its_definition_says(case):
     x = case.x()
     params, dy = setting(case.layer, x)
     rng = np.random.default_rng(3)
-    c, s, v = rng.uniform(0.5, 2, len(x)), rng.normal(size=len(x)), draw(params, 4)
+    c, s, v = rng.uniform(0.5, 2, len(dy)), rng.normal(size=len(dy)), draw(params, 4)
 
     def run(bound):
         readings = {

@@ -17,6 +17,7 @@ from experiments.config.types import RANGES, Section, section
 NOT_OFFERED = {
     "zeros": "the initialiser constant with value 0",
     "WarmUp": "the key warm_up of every schedule",
+    **dict.fromkeys(("Main", "Join", "Take"), "for several inputs; data of a config are one array"),
     "Pixels": "stands in front of the layers by itself where the data are images",
 }
 _SUMMED = ("reduction", "class_weights", "ignore_index")  # as `train` says, and data are labelled

@@ -21,5 +21,6 @@ from jaxnn.layers.rectifiers import elu as elu, gelu as gelu, silu as silu, soft
 from jaxnn.layers.repeat import Repeat as Repeat
 from jaxnn.layers.reshape import Flatten as Flatten, Pixels as Pixels
 from jaxnn.layers.tie import Tie as Tie
+from jaxnn.layers.routing import Join as Join, Main as Main, Take as Take
 
 __all__: list[str]

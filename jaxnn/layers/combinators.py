@@ -3,6 +3,7 @@
 from typing import Any
 
 import jaxnn.fast.draws as draws
+from jaxnn.core.inputs import described, entries, main_of
 from jaxnn.core.layer import Layer, Read, check_layers, output_like, two_rows
 from jaxnn.core.refusals import check_entries, located
 from jaxnn.core.trees import added
@@ -90,8 +91,11 @@ def serial(*layers: Layer) -> Serial:
 class Skip(Layer):
     """A branch beside the identity: y = x + branch(x), dx = dy + branch^T(dy).
 
+    Of several inputs the main entry alone is added. The branch is from tuple to tuple then, as in
+    `Skip(Join(attention))`, and the other entries of y are those that the branch returns.
+
     Parameters, residuals and readings are those of the branch. Raises ValueError if the branch
-    changes the shape. Source: He et al. 2016, eq. 1.
+    changes the shape, TypeError if it makes one array of a tuple. Source: He et al. 2016, eq. 1.
     """
 
     branch: Layer
@@ -106,26 +110,22 @@ class Skip(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.branch.forward(params, x, key)
-        if y.shape != x.shape:
-            raise ValueError(
-                f"{self!r}: expected the branch to keep the shape {x.shape} of x, got {y.shape}; "
-                f"end it with a layer of {x.shape[-1]} outputs"
-            )
-        return x + y, residuals
+        self._check_output(x, y)
+        return _onto_main(x, y), residuals
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         dx, readings = self.branch.backward(params, residuals, dy, read)
-        return dy + dx, readings
+        return _onto_main(dy, dx), readings
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         vy, tangents = self.branch.push(params, residuals, vparams, vx)
-        return added(vx, vy), tangents
+        return _onto_main(vx, vy), tangents
 
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         dx, rdx, readings = self.branch.bend(params, residuals, tangents, dy, rdy, read)
-        return dy + dx, rdy + rdx, readings
+        return _onto_main(dy, dx), _onto_main(rdy, rdx), readings
 
     def observe(self, residuals: Tree) -> Any:
         return self.branch.observe(residuals)
@@ -133,6 +133,28 @@ class Skip(Layer):
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         branch, params = self.branch.freeze(params, statistics)
         return Skip(branch), params
+
+    def _check_output(self, x: Tree, y: Tree) -> None:
+        if isinstance(x, tuple) != isinstance(y, tuple):
+            raise TypeError(
+                f"{self!r}: expected a branch from array to array or from tuple to tuple, got "
+                f"{described(y)} of {described(x)}; write Skip(Join(...)) or Skip(Main(...))"
+            )
+        before, behind = main_of(x).shape, main_of(y).shape
+        if before != behind:
+            raise ValueError(
+                f"{self!r}: expected the branch to keep the shape {before} of x, got {behind}; "
+                f"end it with a layer of {before[-1]} outputs"
+            )
+
+
+def _onto_main(x: Tree, y: Tree) -> Any:
+    """x + y; of tuples y, with the main entry of x added to its own. None stands for zero."""
+    if not isinstance(x, tuple) and not isinstance(y, tuple):
+        return added(x, y)
+    n = len(x if y is None else y)
+    (main, *_), (of_branch, *others) = entries(x, n), entries(y, n)
+    return (added(main, of_branch), *others)
 
 
 def split_key(key: Key, layers: tuple[Layer, ...]) -> list[Any]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import described
 from jaxnn.core.layer import Layer, Read, Shape, check_layers
 from jaxnn.core.refusals import check_entries, located
 from jaxnn.core.trees import added
@@ -18,8 +19,10 @@ class Parallel(Layer):
         y = sum_i layer_i(x)    or    y = [layer_0(x), layer_1(x), ...]
 
     `Parallel((a, b), "sum")`, `Parallel((a, b), "concat")`. Parameters, residuals and readings are
-    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx.
-    Raises ValueError if the outputs do not fit together.
+    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx. Each
+    layer gets all of several inputs, and returns one array: `Parallel((Take(0), Take(1)),
+    "concat")` joins two of them. Raises ValueError if the outputs do not fit together, TypeError
+    for one that is a tuple.
     """
 
     layers: tuple[Layer, ...]
@@ -46,6 +49,7 @@ class Parallel(Layer):
         for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
             with located(f"[{i}]", layer):
                 y, r = layer.forward(p, x, k)
+                _check_single(layer, y)
             ys.append(y)
             residuals.append((r, Shape(y.shape)))
         self._check_outputs([y.shape for y in ys])
@@ -66,7 +70,7 @@ class Parallel(Layer):
                 part, start = dy[..., start:stop], stop
             with located(f"[{i}]", layer):
                 dx_i, reading = layer.backward(params[i], r, part, read)
-            dx = dx_i if dx is None else dx + dx_i
+            dx = added(dx, dx_i)
             readings.append(reading)
         return dx, tuple(readings)
 
@@ -104,3 +108,11 @@ class Parallel(Layer):
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         layers, params = freeze_each(self.layers, params, statistics)
         return Parallel(layers, self.merge), params
+
+
+def _check_single(layer: Layer, y: Tree) -> None:
+    if isinstance(y, tuple):
+        raise TypeError(
+            f"{layer!r}: expected one array of each layer in a Parallel, got {described(y)}; end "
+            "it with Take(0)"
+        )

@@ -27,8 +27,8 @@ from jaxnn import (
     Recompute,
     Repeat,
     Skip,
-    Tie,
     Take,
+    Tie,
     serial,
 )
 from jaxnn.layers import Rescale

@@ -52,6 +52,11 @@ def inside(read: Read) -> tuple[Reader, Callable[[Tree], Tree]]:
     layers = read.layers
     if layers is None:  # the factors leave the scan, and are read as one behind it
         each = Reader(_One, layers=lambda one: _One(Stacked(one.found)))
-        return each, lambda tree: over(_One, lambda one: read(Stacked(one.found)), tree)
+        return each, lambda tree: _over_all(lambda found: read(Stacked(found)), tree)
     each = Reader(lambda f: _One(read(f)), read.linear, lambda one: _One(layers(one.found)))
-    return each, lambda tree: over(_One, lambda one: layers(one.found), tree)
+    return each, lambda tree: _over_all(layers, tree)
+
+
+def _over_all(function: Callable[[Any], Any], tree: Tree) -> Tree:
+    """`function` of all that was read, in a tree that may hold notes besides."""
+    return over(_One, lambda one: function(one.found) if isinstance(one, _One) else one, tree)

@@ -20,7 +20,7 @@ from jaxnn.layers.recompute import Recompute as Recompute
 from jaxnn.layers.rectifiers import elu as elu, gelu as gelu, silu as silu, softplus as softplus
 from jaxnn.layers.repeat import Repeat as Repeat
 from jaxnn.layers.reshape import Flatten as Flatten, Pixels as Pixels
-from jaxnn.layers.tie import Tie as Tie
 from jaxnn.layers.routing import Join as Join, Main as Main, Take as Take
+from jaxnn.layers.tie import Tie as Tie
 
 __all__: list[str]

@@ -116,7 +116,7 @@ class Tie(Layer):
 
         def join(readings: Tree) -> Tree:
             readings = _joined(uses, readings, _Use.tied)
-            return over(_Kept, lambda kept: read(kept.factor), readings)
+            return over(_Kept, lambda k: read(k.factor) if isinstance(k, _Kept) else k, readings)
 
         return each, join
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxnn.core.ranges import Positive, Share
 from jaxnn.core.types import Array, Dtype, Tree
-from jaxnn.losses.loss import Loss, check_alike
+from jaxnn.losses.loss import AlikeLoss, Loss, check_alike
 
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
@@ -175,7 +175,7 @@ def _from_distribution(z: Array, q: Array) -> tuple[Array, Array]:
     return values, p * (1 - q) - q * others
 
 
-class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
+class SigmoidCrossEntropy(AlikeLoss, name="sigmoid_cross_entropy"):
     """l = -sum_k (w t_k log a_k + (1 - t_k) log(1 - a_k)), a = sigmoid(z); logits z (*batch, n).
 
         delta = (1 - t) sigmoid(z) - w t sigmoid(-z)

@@ -55,6 +55,13 @@ class Loss(Static):
         """(*batch,) weights that the loss itself gives the examples; None if all count alike."""
         del y, dtype
 
+    def positions(self, y: Tree) -> tuple[int, ...]:
+        """The shape (*batch,) of the values, known from the targets alone.
+
+        By default integers are labels (*batch,), and other targets are shaped like the outputs.
+        """
+        return y.shape if jnp.issubdtype(y.dtype, jnp.integer) else y.shape[:-1]
+
     def check_targets(self, y: Tree, n_outputs: int) -> None:
         """Refuse target values, known here as numpy, that mean nothing for so many outputs."""
         del y, n_outputs
@@ -92,7 +99,14 @@ def check_alike(loss: Loss, outputs: Array, y: Tree) -> None:
         )
 
 
-class HalfSquare(Loss, name="half_square"):
+class AlikeLoss(Loss):
+    """Base of the losses whose targets are shaped like the outputs, of integers too."""
+
+    def positions(self, y: Tree) -> tuple[int, ...]:
+        return y.shape[:-1]
+
+
+class HalfSquare(AlikeLoss, name="half_square"):
     """l = 1/2 sum_k (a_k - y_k)^2, delta = a - y, H = I; outputs a and targets y (*batch, n).
 
     Its mean over examples is the quadratic cost C = 1/(2N) sum_n |a_n - y_n|^2 of the textbooks.
@@ -111,7 +125,7 @@ class HalfSquare(Loss, name="half_square"):
         return u
 
 
-class SumSquare(Loss, name="sum_square"):
+class SumSquare(AlikeLoss, name="sum_square"):
     """l = sum_k (a_k - y_k)^2, delta = 2 (a - y), H = 2 I; outputs a and targets y (*batch, n).
 
     With reduction "sum" it is the residual sum of squares. Raises ValueError for unequal shapes.

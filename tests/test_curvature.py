@@ -155,12 +155,18 @@ CURVED = nn.serial(BRANCHES, nn.tanh, nn.Dense(3, bias=False))
 
 
 @pytest.mark.parametrize(
-    ("net", "shape"), [(STRAIGHT, (2, 3, 2)), (CURVED, (5, 2))], ids=["straight", "curved"]
+    ("net", "shape", "w"),
+    [
+        (STRAIGHT, (2, 3, 2), WEIGHTS[:2]),
+        (STRAIGHT, (2, 3, 2), WEIGHTS[jnp.array([[0, 1, 2], [2, 4, 3]])]),
+        (CURVED, (5, 2), WEIGHTS),
+    ],
+    ids=["straight", "positions", "curved"],
 )
 @pytest.mark.usefixtures("x64")
-def test_weights_of_examples_classes_and_positions_count(net, shape):
+def test_weights_of_examples_classes_and_positions_count(net, shape, w):
     loss, targets = LOSSES[1]
-    y, w = targets(shape[:-1]), WEIGHTS[: shape[0]]
+    y = targets(shape[:-1])
     x = jnp.asarray(np.random.default_rng(1).normal(size=shape))
     params = draw(jax.eval_shape(net.init, KEY, x), 3)
     v = draw(params, 5)

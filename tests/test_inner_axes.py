@@ -28,7 +28,8 @@ OBJECTIVES = [
     (nn.sigmoid_cross_entropy, ONE_HOT),
     (nn.half_square, ONE_HOT),
 ]
-WEIGHTS = np.array([1.0, 2.0, 0.5, 0.0], np.float32)
+WEIGHTS = np.array([1.0, 2.0, 0.5, 0.0], np.float32)  # of examples
+POSITIONS = np.triu(RNG.uniform(0.5, 2, (4, 7))).astype(np.float32)
 PARAMS = NET.init(KEY, X)
 SGD = nn.SGD(0.1)
 
@@ -107,7 +108,9 @@ CALLS = {
         NET, loss, PARAMS, X, y, KEY, samples=2, weights=w
     ),
     "kflr": lambda loss, y, w: curvature.kflr(NET, loss, PARAMS, X, y, weights=w),
-    "input_gradient": lambda loss, y, w: curvature.input_gradient(NET, loss, PARAMS, X, y),
+    "input_gradient": lambda loss, y, w: curvature.input_gradient(
+        NET, loss, PARAMS, X, y, weights=w
+    ),
 }
 
 
@@ -117,17 +120,17 @@ def hits(outputs, y):
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_every_call_takes_sequences_with_weights_and_without(call):
-    for loss, y in (OBJECTIVES[0], OBJECTIVES[-1]):
-        for w in (None, WEIGHTS):
-            for leaf in jax.tree.leaves(call(loss, y, w)):
-                assert bool(jnp.isfinite(leaf).all()), (loss, w)
+    marked, square = OBJECTIVES[0], OBJECTIVES[-1]
+    for (loss, y), w in (marked, None), (marked, POSITIONS), (square, WEIGHTS), (square, POSITIONS):
+        for leaf in jax.tree.leaves(call(loss, y, w)):
+            assert bool(jnp.isfinite(leaf).all()), (loss, w)
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("loss", "y"), OBJECTIVES, ids=lambda value: str(value)[:40])
 def test_the_gradient_of_sequences_is_that_of_autodiff(loss, y, reduction):
     loss = loss.replace(reduction=reduction)
-    for w in (None, WEIGHTS):
+    for w in (None, WEIGHTS, POSITIONS) if reduction == "mean" else (WEIGHTS, POSITIONS):
         assert nn.check.check_backprop(NET, loss, PARAMS, X, y, weights=w)
 
 

@@ -13,8 +13,8 @@ class Swept(NamedTuple):
     """A network after its forward sweep over a mini-batch, with C = sum_n c_n l_n.
 
     `values` are the l_n (batch,) and `deltas` = dl_n/doutputs, shaped like `outputs`, each
-    example's own. `c`, a number or (batch,), are the weights of the examples in C; `own` those that
-    the loss gives to the positions inside an example, None if they count alike.
+    example's own. `c`, a number or (batch,), are the weights of the examples in C; `own` those of
+    the positions inside an example, (batch, ...), None if they count alike.
     """
 
     net: Layer
@@ -36,10 +36,17 @@ class Swept(NamedTuple):
         """sqrt(c_n) S_n u for every example, S_n S_n^T = d2l_n/doutputs2: a column of the root of
         the Gauss-Newton matrix, to go back from. u is shaped like the outputs or one of them."""
         s = self.loss.root(self.outputs, self.y, jnp.broadcast_to(u, self.outputs.shape))
-        s = s if self.own is None else jnp.sqrt(self.own)[..., None] * s
+        s = s if self.own is None else counted(jnp.sqrt(self.own), s)
         return along_batch(jnp.sqrt(self.c), s)
 
     def bent(self, v: Array) -> Array:
         """d2l_n/doutputs2 v_n: how deltas move where the outputs move along v."""
         rdeltas = self.loss.bend(self.outputs, self.y, v)
-        return rdeltas if self.own is None else self.own[..., None] * rdeltas
+        return rdeltas if self.own is None else counted(self.own, rdeltas)
+
+
+def counted(own: Array, d: Array) -> Array:
+    """own * d, the weights own laid along the first axes of d. Where own is 0 nothing counts: 0
+    comes out, though d be nan there."""
+    own = own.reshape(own.shape + (1,) * (d.ndim - own.ndim))
+    return jnp.where(own == 0, 0, own * d)

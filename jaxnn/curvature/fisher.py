@@ -50,14 +50,15 @@ class Fisher(Kronecker):
         return self.replace(signs=jax.random.fold_in(self.signs, rows[0]))
 
     def pull(self, swept: Swept) -> Tree:
+        told = self.counting(swept.own)
         if self.due is None:
-            return self._pulled(swept)
-        like = jax.eval_shape(lambda: self._pulled(swept))
+            return told._pulled(swept)
+        like = jax.eval_shape(lambda: told._pulled(swept))
 
         def zeros() -> Tree:
             return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 
-        return jax.lax.cond(self.due, lambda: self._pulled(swept), zeros)
+        return jax.lax.cond(self.due, lambda: told._pulled(swept), zeros)
 
     def _pulled(self, swept: Swept) -> Tree:
         if self.source == "empirical":

@@ -31,15 +31,24 @@ from jaxnn.sweep.records import Batch, Objective
 
 
 def input_gradient(
-    net: Layer, loss: Loss, params: Params, x: Tree, y: Tree, key: Key = None
+    net: Layer,
+    loss: Loss,
+    params: Params,
+    x: Tree,
+    y: Tree,
+    key: Key = None,
+    *,
+    weights: ArrayLike = None,
 ) -> Any:
     """dl_n/dx_n for every example, shaped like x; what the loss reduces to does not matter.
+
+    Nor do weights of examples, which are not in l_n; weights of positions (batch, ...) are.
 
     Arguments and errors as for `backprop`; ValueError for a network that mixes examples, TypeError
     for an x of integers alone.
     """
     objective = Objective(net, loss)
-    batch = prepare(objective, params, Batch(x, y, key=key))
+    batch = prepare(objective, params, Batch(x, y, weights, key))
     check_unmixed("input_gradient", net)
     _check_movable("input_gradient", batch.x)
     return _input_gradient(objective, params, batch)

@@ -4,9 +4,11 @@ For y = x w + b, with a = [x, 1] and d an error behind the map, the block of [w;
 
     G = sum_n c_n E[a a^T (x) d d^T]   about   inputs (x) errors
 
-Scale: `inputs` is the mean of a a^T over examples, weighted by c_n, and over positions; `errors` is
-the sum of c_n d d^T. So inputs (x) errors is on the scale of the Hessian of the objective C, and
-for one example with one position it is the block exactly. Where an example has inner axes,
+Scale: `inputs` is the mean of a a^T over all positions, each weighted by the c_n of its example;
+`errors` is the sum of c_n d d^T. So inputs (x) errors is on the scale of the Hessian of the
+objective C, and for one example with one position it is the block exactly. Means leave out padding,
+the positions of weight 0, where a map has the positions of the loss. Where an example has inner
+axes,
 
     "expand"   every position is a case:  inputs mean_t a_t a_t^T,       errors sum_t d_t d_t^T
     "reduce"   an example is one case:    a = mean_t a_t,                d = sum_t d_t
@@ -18,14 +20,15 @@ Sources: Martens and Grosse 2015, section 3; Botev, Ritter and Barber 2017 (KFLR
 al. 2023 (expand and reduce).
 """
 
-from typing import Any, Literal, NamedTuple
+from dataclasses import KW_ONLY
+from typing import Any, Literal, NamedTuple, Self
 
 import jax.numpy as jnp
 
 from jaxnn.core.composed import Tied
 from jaxnn.core.factors import Factor, Outer, along_batch
 from jaxnn.core.trees import over, wide
-from jaxnn.core.types import ArrayLike, Tree
+from jaxnn.core.types import Array, ArrayLike, Tree
 from jaxnn.core.values import static
 from jaxnn.readings.reading import Reading
 
@@ -55,19 +58,36 @@ class Kronecker(Reading, name="kronecker"):
     """
 
     shared: Shared = static(default="expand")
+    _: KW_ONLY
+    own: Any = None
+    """Weights of the positions inside an example; a sweep sets them."""
     per_example = True
+
+    def counting(self, own: Array | None) -> Self:
+        return self.replace(own=own)
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
         parts = factor.parts if isinstance(factor, Tied) else (factor,)
         if any(not isinstance(part, Outer) or part.transpose for part in parts):
             return None
-        sides = zip(*(wide(part).sides() for part in parts), strict=True)
-        a, d = (jnp.concatenate(side, 1) for side in sides)
+        sides = [wide(part).sides() for part in parts]
+        a, d = (jnp.concatenate(side, 1) for side in zip(*sides, strict=True))
+        kept = jnp.concatenate([self._kept(a) for a, _ in sides], 1)
         a = jnp.concatenate([a, jnp.ones_like(a[..., :1])], -1)
         if self.shared == "reduce":
-            a, d = a.mean(1, keepdims=True), d.sum(1, keepdims=True)
+            share = kept / jnp.maximum(kept.sum(1, keepdims=True), 1)
+            a, d = (share[..., None] * a).sum(1, keepdims=True), d.sum(1, keepdims=True)
+            kept = jnp.ones_like(kept[:, :1])
         c = jnp.broadcast_to(jnp.asarray(c, d.dtype), len(d))
-        return Sums(_products(c / a.shape[1], a), _products(c, d), c.sum())
+        cases = c[:, None] * kept
+        return Sums(_products(cases, a), _products(c, d), cases.sum())
+
+    def _kept(self, a: Array) -> Array:
+        """1 for each position that counts, 0 for the others, (batch, positions)."""
+        own = self.own
+        if own is None or own.reshape(len(own), -1).shape != a.shape[:2]:
+            return jnp.ones(a.shape[:2], a.dtype)
+        return (own != 0).reshape(a.shape[:2]).astype(a.dtype)
 
     def layers(self, found: Tree) -> Any:
         return found and found._replace(weight=found.weight[0])
@@ -77,7 +97,7 @@ class Kronecker(Reading, name="kronecker"):
 
 
 class Sums(NamedTuple):
-    """sum_n c_n a a^T, sum_n c_n d d^T and sum_n c_n, which add up over micro-batches."""
+    """sum c_n a a^T, sum c_n d d^T and sum c_n over all cases, which add up over micro-batches."""
 
     inputs: Any
     errors: Any
@@ -88,7 +108,7 @@ class Sums(NamedTuple):
 
 
 def _products(c: ArrayLike, x: Tree) -> Any:
-    """sum_n c_n sum_t x_nt x_nt^T for x (batch, positions, n)."""
+    """sum_nt c_nt x_nt x_nt^T for x (batch, positions, n) and c (batch, positions) or (batch,)."""
     return jnp.tensordot(along_batch(c, x), x, ((0, 1), (0, 1)), precision="highest")
 
 

@@ -16,7 +16,7 @@ examples is of l_n too: a "mean" puts no 1/N into it.
 
 import itertools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from jaxnn.core.factors import Factor
 from jaxnn.core.reader import Reader
 from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over
-from jaxnn.core.types import ArrayLike, Tree
+from jaxnn.core.types import Array, ArrayLike, Tree
 from jaxnn.core.values import Pytree, changed_fields, static
 
 
@@ -72,7 +72,14 @@ class Reading(Pytree):
 
         A reading of other errors than those of the targets goes back with `swept.back` itself.
         """
-        return self.finish(swept.back(swept.deltas, self.reader(swept.c)), swept.c)
+        told = self.counting(swept.own)
+        return self.finish(swept.back(swept.deltas, told.reader(swept.c)), swept.c)
+
+    def counting(self, own: Array | None) -> Self:
+        """The same reading where the positions inside an example have the weights `own`, (batch,
+        ...): one with a mean over positions leaves out those of weight 0."""
+        del own
+        return self
 
     def layers(self, found: Tree) -> Any:
         """What `of` gave for n equal layers, each leaf with a first axis of n, as for one: a
@@ -150,6 +157,9 @@ class Several(Reading):
 
         linear, told = all(reader.linear for reader in readers), None not in each
         return Reader(lambda factor: self.of(factor, c), linear, layers if told else None)
+
+    def counting(self, own: Array | None) -> Self:
+        return self.replace(readings=tuple(r.counting(own) for r in self.readings))
 
     def finish(self, readings: Tree, c: ArrayLike) -> Any:
         def ith(i: int) -> Any:

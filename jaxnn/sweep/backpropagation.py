@@ -12,7 +12,7 @@ from jaxnn.core.factors import along_batch
 from jaxnn.core.inputs import as_array, as_arrays, check_examples, check_outputs, count
 from jaxnn.core.layer import Layer, check_network, mixing_layers
 from jaxnn.core.refusals import is_concrete
-from jaxnn.core.swept import Swept
+from jaxnn.core.swept import Swept, counted
 from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss, check_loss
@@ -39,11 +39,18 @@ def backprop(
         C = sum_n c_n l_n,    c_n = weights_n / sum_m weights_m for a loss with reduction "mean"
 
     x (batch, ...), y targets as the loss wants them, key for a network with random layers, weights
-    (batch,) >= 0, one for each example. Returns `(value, readings)`: the readings have the
-    structure of params, and with `read=gradient` they are dC/dparams. Several readings in a tuple
-    cost one sweep and give a tuple, see `jaxnn.readings`. Weights that are all zero give the value
-    0 and gradients 0. An example with inner axes (a sequence) has the sum over its positions for
-    l_n; a mean is over all positions then.
+    >= 0 as below. Returns `(value, readings)`: the readings have the structure of params, and with
+    `read=gradient` they are dC/dparams. Several readings in a tuple cost one sweep and give a
+    tuple, see `jaxnn.readings`. Weights that are all zero give the value 0 and gradients 0.
+
+    An example with inner axes (a sequence) has the sum over its positions for l_n; a mean is over
+    all positions then. Weights are (batch,), one for each example, or (batch, ...) like the
+    positions, `loss.positions(y)`, such as a mask of what is no padding: then
+
+        l_n = sum_t weights_nt l_nt,    c_n = 1 / sum_mt weights_mt for a loss with reduction "mean"
+
+    and c_n = 0 for an example without any weight. Where the weight of a position is 0 its value
+    and its error are 0, whatever the loss says there.
 
     Readings of single examples do not exist where a layer mixes them, such as batch-norm, and
     raise; `mixing` chooses what to take instead: "frozen", "attribution" or "exact", see
@@ -97,7 +104,7 @@ def objective(
 ) -> tuple[Any, Any, Any]:
     """(C, deltas, c) with C = sum_n c_n l_n, deltas = dl_n/doutputs, c a number or (batch,).
 
-    Weights that the loss gives to positions inside an example belong to l_n, and so to deltas.
+    Weights of positions inside an example belong to l_n, and so to deltas.
     With reduction "none" C is the vector of all c_n l_n.
     """
     check_outputs(loss, outputs)
@@ -109,15 +116,22 @@ def objective(
 def example_weights(
     loss: Loss, y: Tree, weights: ArrayLike, shape: Any, dtype: Dtype
 ) -> tuple[Any, Any]:
-    """(c, own): the weights of the examples in the objective, and those the loss gives to the
-    positions inside them, of that shape, (batch, ...); None if they count alike."""
+    """(c, own): the weights of the examples in the objective, and those of the positions inside
+    them, None if they count alike. `shape` is that of the positions, (batch, ...).
+
+    Weights given to positions, and those of the loss, belong to l_n, so they are in `own`. An
+    example of which no position counts has c 0."""
     own = loss.weights(y, dtype)
     if own is None and weights is None:
         return (1 / math.prod(shape) if loss.reduction == "mean" else 1.0), None
-    own = jnp.ones(shape, dtype) if own is None else own
-    given = jnp.ones(shape[0], dtype) if weights is None else weights.astype(dtype)
-    counts = given * own.sum(tuple(range(1, len(shape))))
-    c, own = (given, own) if len(shape) > 1 else (counts, None)
+    own, given = jnp.ones(shape, dtype) if own is None else own, jnp.ones(shape[0], dtype)
+    if weights is not None and weights.ndim == 1:
+        given = weights.astype(dtype)
+    elif weights is not None:
+        own = counted(weights.astype(dtype), own)
+    inside = tuple(range(1, len(shape)))
+    counts = given * own.sum(inside)
+    c, own = (jnp.where((own != 0).any(inside), given, 0), own) if inside else (counts, None)
     if loss.reduction == "mean":
         total = counts.sum()
         c = c / jnp.where(total > 0, total, 1)  # nothing counts: C = 0
@@ -128,7 +142,7 @@ def example_errors(loss: Loss, outputs: Array, y: Tree, own: Array) -> tuple[Any
     """(l_n, dl_n/doutputs), with `own` weights inside an example; l_n is summed over positions."""
     values, deltas = loss(outputs, y)
     if own is not None:
-        values, deltas = values * own, deltas * own[..., None]
+        values, deltas = counted(own, values), counted(own, deltas)
     return values.sum(tuple(range(1, values.ndim))), deltas
 
 
@@ -159,7 +173,7 @@ def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:
             f"expected y with an entry for each of the {n} examples of x, got shape {y.shape}"
         )
     if weights is not None:
-        weights = _check_weights(weights, n)
+        weights = _check_weights(weights, n, objective.loss.positions(y))
     if is_concrete(given):
         _check_targets(objective, params, batch._replace(x=x))
     return Batch(x, y, weights, batch.key)
@@ -175,13 +189,16 @@ def _check_targets(objective: Objective, params: Params, batch: Batch) -> None:
         remember(y, purpose)
 
 
-def _check_weights(weights: ArrayLike, n: int) -> Any:
+def _check_weights(weights: ArrayLike, n: int, positions: tuple[int, ...]) -> Any:
     if is_concrete(weights) and not bool((np.isfinite(weights) & (np.asarray(weights) >= 0)).all()):
         raise ValueError(f"expected weights that are finite and >= 0, got {np.asarray(weights)}")
     weights = jnp.asarray(weights)
-    if weights.shape != (n,):
+    if weights.shape not in ((n,), positions):
+        inside = f", or {positions}, one for each position" if len(positions) > 1 else ""
+        hint = "; drop the last axis, weights[..., 0]" if weights.shape[-1:] == (1,) else ""
         raise ValueError(
-            f"expected weights of shape ({n},), one for each example, got {weights.shape}"
+            f"expected weights of shape ({n},), one for each example{inside}, got "
+            f"{weights.shape}{hint or '; a weight of 0 leaves out what it stands for'}"
         )
     return weights
 

@@ -105,12 +105,17 @@ def _score(
 
 
 def _counts(loss: Loss, y: Tree, weights: ArrayLike, values: Array) -> Array:
-    """The weight of each value of a metric, shaped like them: that of its example, or 0 where the
-    loss leaves the position out; an example scored as one counts if any of its positions does."""
-    w = jnp.ones(len(values)) if weights is None else weights
-    w = w.astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
+    """The weight of each value of a metric, shaped like them: that of its example or position, or 0
+    where the loss leaves the position out. What is scored as one counts by the largest weight in
+    it."""
+    w = (jnp.ones(len(values)) if weights is None else weights).astype(values.dtype)
     own = loss.weights(y, values.dtype)
     if own is not None:
-        kept = (own > 0).reshape(*own.shape[: values.ndim], -1).any(-1).astype(w.dtype)
-        w = w * kept.reshape(*kept.shape, *(1,) * (values.ndim - kept.ndim))
-    return jnp.broadcast_to(w, values.shape)
+        w = jnp.where(own > 0, _laid(w, own.ndim), 0)
+    w = w.reshape(*w.shape[: values.ndim], -1).max(-1)
+    return jnp.broadcast_to(_laid(w, values.ndim), values.shape)
+
+
+def _laid(w: Array, ndim: int) -> Array:
+    """w laid along the first of so many axes."""
+    return w.reshape(w.shape + (1,) * (ndim - w.ndim))

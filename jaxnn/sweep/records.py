@@ -16,8 +16,8 @@ class Objective(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Examples: inputs x and targets y with the batch first, weights (batch,) or None, and the key
-    of random layers."""
+    """Examples: inputs x and targets y with the batch first, weights (batch,) or one for each
+    position, (batch, ...), or None, and the key of random layers."""
 
     x: Tree
     y: Tree

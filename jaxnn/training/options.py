@@ -13,11 +13,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Options(NamedTuple):
     """`Options(penalty=l2(1e-4), micro_batches=4)`, for `train_step` and `train_epoch`.
 
-    weights (n,) >= 0, one for each row of x, as in `backprop`. penalty, such as `l2(1e-4)`, is
-    added to the objective. statistics_momentum in [0, 1] is that of the running statistics of
-    batch-norm: the plain mean of the first 1/(1 - momentum) mini-batches, 100 of them at 0.99, and
-    a running mean with that momentum from then on. micro_batches: each mini-batch is taken in so
-    many parts, one after the other, in the memory of one, see `accumulate`.
+    weights >= 0, (n,) with one for each row of x or (n, ...) with one for each position, as in
+    `backprop`. penalty, such as `l2(1e-4)`, is added to the objective. statistics_momentum in
+    [0, 1] is that of the running statistics of batch-norm: the plain mean of the first
+    1/(1 - momentum) mini-batches, 100 of them at 0.99, and a running mean with that momentum from
+    then on. micro_batches: each mini-batch is taken in so many parts, one after the other, in the
+    memory of one, see `accumulate`.
     """
 
     weights: ArrayLike = None

@@ -186,7 +186,7 @@ def _in_parts(rows: Tree, weights: ArrayLike, size: int) -> tuple[Any, Any, int]
         return rows, None if weights is None else weights[rows], parts
     rows = jnp.concatenate([rows, jnp.full(parts * size - n, rows[0])])
     w = jnp.ones(len(rows)) if weights is None else weights[rows]
-    return rows, jnp.where(jnp.arange(len(rows)) < n, w, 0), parts
+    return rows, w.at[n:].set(0), parts
 
 
 def check_order(order: ArrayLike, n: int) -> Any:

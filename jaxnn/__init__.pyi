@@ -19,6 +19,7 @@ from jaxnn import (
 from jaxnn.core import Affine as Affine, Layer as Layer
 from jaxnn.layers import (
     BatchNorm as BatchNorm,
+    Chunked as Chunked,
     Dense as Dense,
     DropConnect as DropConnect,
     Dropout as Dropout,

@@ -12,6 +12,7 @@ import numpy as np
 import jaxnn as nn
 from jaxnn import (
     BatchNorm,
+    Chunked,
     Dense,
     DropConnect,
     Dropout,
@@ -149,6 +150,7 @@ PUBLIC = [
     ),
     Case(Repeat(Tie(serial(Dense(7), nn.tanh, Dense(5)), ("[0].w", "[2].w.T")), 3), (2, 3, 5)),
     Case(Tie(serial(Repeat(Dense(5), 2), nn.tanh, Repeat(Dense(5), 2)), ("[0]", "[2]")), (3, 5)),
+    Case(serial(Dense(7), nn.tanh, Chunked(serial(nn.silu, Dense(3)), 4)), (2, 3, 5)),
     # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
     Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),

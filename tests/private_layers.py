@@ -57,6 +57,7 @@ class Conv(Layer):
     window: int
     stride: int = 1
     pad: int = 0
+    mixes_positions = True
 
     def init(self, key: Any, x: Any) -> Affine:
         shape = (self.window, self.window, x.shape[-1], self.n_out)
@@ -109,6 +110,7 @@ class LSTM(Layer):
     """
 
     n: int
+    mixes_positions = True
 
     def init(self, key: Any, x: Any) -> Gates:
         x, key_x, key_h = main_of(x), *jax.random.split(key)

@@ -13,7 +13,7 @@ from jaxnn.core.swept import Swept
 from jaxnn.curvature.diagonals import ggn_diagonal, hessian_diagonal
 from jaxnn.curvature.products import gnvp, hvp
 from jaxnn.layers.elementwise import Activation
-from jaxnn.sweep.backpropagation import example_weights, objective
+from jaxnn.sweep.weighing import example_weights, objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 from tests.private_layers import LSTM, Conv, CrossAttention, LayerNorm, TiedTable

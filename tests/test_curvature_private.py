@@ -8,7 +8,7 @@ import pytest
 import jaxnn as nn
 from jaxnn.core.trees import added
 from jaxnn.curvature.products import gnvp, hvp
-from jaxnn.sweep.backpropagation import objective
+from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import Conv, LayerNorm
 from tests.test_curvature import tangents, tangents_by_autodiff

@@ -10,8 +10,9 @@ import jaxnn as nn
 from jaxnn.curvature.diagonals import ggn_diagonal, sampled_ggn_diagonal
 from jaxnn.curvature.products import hvp
 from jaxnn.readings import second_moment
-from jaxnn.sweep.backpropagation import forward_sweep, objective
+from jaxnn.sweep.backpropagation import forward_sweep
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, draw
 
 NET, LOSS = nn.serial(nn.Dense(5), nn.tanh, nn.Dense(3)), nn.softmax_cross_entropy

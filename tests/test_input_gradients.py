@@ -13,7 +13,7 @@ from jaxnn.curvature.input_gradients import (
     integrated_gradients,
     saliency,
 )
-from jaxnn.sweep.backpropagation import objective
+from jaxnn.sweep.weighing import objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
 

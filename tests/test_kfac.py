@@ -13,7 +13,7 @@ from jaxnn.curvature import KroneckerFactors, kflr, kronecker
 from jaxnn.optim.kfac import KFAC
 from jaxnn.optim.kfac_inverse import Inverses, Spectra, inverted, preconditioned
 from jaxnn.sweep.accumulation import accumulate
-from jaxnn.sweep.backpropagation import objective
+from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
 

@@ -16,8 +16,9 @@ import numpy as np
 import jaxnn as nn
 from experiments.common.parser import Parser, count
 from jaxnn.check import check_grad
-from jaxnn.sweep.backpropagation import objective, sweep
+from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import objective
 
 NET = nn.serial(nn.Dense(1000), nn.tanh, nn.Dense(250), nn.tanh, nn.Dense(10))
 BATCH = 256

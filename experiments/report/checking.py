@@ -24,8 +24,9 @@ from experiments.report import gradient_map
 from experiments.training.task import Task, prepare
 from jaxnn.check import Report, check_backprop, check_grad
 from jaxnn.check.numeric.arrays import exact, named, perturbed
-from jaxnn.sweep.backpropagation import objective, sweep
+from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import objective
 
 PERTURB = 0.1  # so that no bias is 0 and no scale is 1, as training has them soon enough
 

@@ -31,7 +31,7 @@ from experiments.common.failures import ConfigError
 from experiments.config import Experiment
 from experiments.training.task import Part, Task
 from jaxnn.core.layer import outputs_like
-from jaxnn.sweep.backpropagation import objective
+from jaxnn.sweep.weighing import objective
 
 OF_CLASSES = ("accuracy", "top_3", "top_5", "f1", "auc")
 OF_NUMBERS = ("r2", "mae")

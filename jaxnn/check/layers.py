@@ -15,8 +15,9 @@ from jaxnn.core.layer import Layer, inner_layers, shape_like
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
-from jaxnn.sweep.backpropagation import objective, prepare, sweep
+from jaxnn.sweep.backpropagation import prepare, sweep
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import objective
 
 
 def check_layer(

@@ -3,6 +3,7 @@
     init(key, x)                           -> params
     forward(params, x, key=None)           -> (y, residuals)
     backward(params, residuals, dy, read)  -> (dx, readings)
+    turn(params, x, aim, read, key=None)   -> (values, dx, readings, observed)    all of it in one
 
 The batch is the first axis, features are the last, and a parameter is summed over all axes in
 front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x (None if x is
@@ -31,7 +32,7 @@ import jax
 
 from jaxnn.core.notes import seen
 from jaxnn.core.refusals import dtype_of
-from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.core.types import Aim, Array, Key, Params, Tree
 from jaxnn.core.values import Static
 
 Read = Callable[[Any], Any]
@@ -42,11 +43,14 @@ class Layer(Static):
 
     A subclass declares its hyperparameters as fields and writes `forward` and `backward`, and
     `init` if it has parameters. Set `mixes_examples` where y[n] depends on other rows than x[n],
-    and `curved = False` where y is piecewise linear in x for fixed parameters, and piecewise linear
-    in the parameters for a fixed x.
+    `mixes_positions` where y[n, t] depends on other positions inside the example than x[n, t],
+    `turns` where its `turn` goes through the loss part by part, and `curved = False` where y is
+    piecewise linear in x for fixed parameters, and in the parameters for a fixed x.
     """
 
     mixes_examples: ClassVar[bool] = False
+    mixes_positions: ClassVar[bool] = False
+    turns: ClassVar[bool] = False
     curved: ClassVar[bool] = True
 
     def init(self, key: Key, x: Tree) -> Params:
@@ -63,6 +67,19 @@ class Layer(Static):
         raise NotImplementedError(
             f"write {type(self).__name__}.backward(self, params, residuals, dy, read)"
         )
+
+    def turn(
+        self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
+    ) -> tuple[Tree, Tree, Tree, Any]:
+        """(values, dx, readings, observed): forward, through the loss and back, in one.
+
+        `aim(y)` gives (values, dy), the losses and their derivative. The arrays in it lie along the
+        first axes of y, so that a layer which goes through the loss part by part cuts it as y is.
+        """
+        y, residuals = self.forward(params, x, key)
+        values, dy = aim(y)
+        dx, readings = self.backward(params, residuals, dy, read)
+        return values, dx, readings, self.observe(residuals)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         """The tangent of y, given those of params and x, and the tangents that `bend` needs."""
@@ -115,8 +132,7 @@ def shape_like(x: Tree) -> Any:
 
 
 def two_rows(x: Tree) -> Any:
-    """The shape of x with a batch of two: whatever batch a shape was given with, none can be too
-    small for a layer that takes means over it."""
+    """The shape of x with a batch of two, enough for a layer that takes means over it."""
 
     def two(entry: Array) -> Any:
         shape = (2, *entry.shape[1:])
@@ -196,6 +212,11 @@ def map_innermost(
     if not inner_layers(net) or isinstance(net, whole):
         return change(path, net)
     return map_inner(inside, net, path)
+
+
+def turns(net: Layer) -> bool:
+    """Whether a layer in it goes through the loss part by part."""
+    return any(layer.turns for _, layer in every_layer(net))
 
 
 def mixing_layers(net: Layer) -> list[str]:

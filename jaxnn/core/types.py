@@ -35,3 +35,6 @@ Path: TypeAlias = tuple[Any, ...]
 
 Read: TypeAlias = Callable[[Any], Any]
 """What a backward sweep calls with the factor of each parameter, see `jaxnn.readings`."""
+
+Aim: TypeAlias = Callable[[Any], tuple[Any, Any]]
+"""Where a sweep turns round: of outputs the losses, (batch,), and their derivative, see `turn`."""

@@ -23,8 +23,9 @@ from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings.linear import gradient
-from jaxnn.sweep.backpropagation import forward_sweep, prepare, reduced
+from jaxnn.sweep.backpropagation import forward_sweep, prepare
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import reduced
 
 
 def hvp(

@@ -10,6 +10,7 @@ from jaxnn.layers.activations import (
     tanh as tanh,
 )
 from jaxnn.layers.batch_norm import BatchNorm as BatchNorm, Rescale as Rescale
+from jaxnn.layers.chunked import Chunked as Chunked
 from jaxnn.layers.combinators import Serial as Serial, Skip as Skip, serial as serial
 from jaxnn.layers.dense import Dense as Dense
 from jaxnn.layers.dropout import DropConnect as DropConnect, Dropout as Dropout

@@ -43,6 +43,7 @@ class BatchNorm(Layer):
     eps: Annotated[float, Positive] = 1e-3
     """Added to the variance, inside the root."""
     mixes_examples = True
+    mixes_positions = True
 
     def init(self, key: Key, x: Tree) -> Params:
         return Rescale().init(key, x) if self.learned else ()

@@ -1,5 +1,6 @@
 """Combinators: one layer after the other, and beside the identity."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jaxnn.fast.draws as draws
@@ -7,7 +8,7 @@ from jaxnn.core.inputs import described, entries, main_of
 from jaxnn.core.layer import Layer, Read, check_layers, output_like, two_rows
 from jaxnn.core.refusals import check_entries, located
 from jaxnn.core.trees import added
-from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.types import Aim, Key, Params, Tree
 
 
 class Serial(Layer):
@@ -40,21 +41,24 @@ class Serial(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_entries(self, params, len(self.layers))
-        residuals = []
-        keys = split_key(key, self.layers)
-        for i, (layer, p, k) in enumerate(zip(self.layers, params, keys, strict=True)):
-            with located(f"[{i}]", layer):
-                x, r = layer.forward(p, x, k)
-            residuals.append(r)
-        return x, tuple(residuals)
+        return _up(self.layers, params, x, split_key(key, self.layers))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        readings = []
-        for i in reversed(range(len(self.layers))):
-            with located(f"[{i}]", self.layers[i]):
-                dy, reading = self.layers[i].backward(params[i], residuals[i], dy, read)
-            readings.append(reading)
-        return dy, tuple(reversed(readings))
+        return _down(self.layers, params, residuals, dy, read)
+
+    def turn(
+        self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
+    ) -> tuple[Tree, Tree, Tree, Any]:
+        """The last layer turns."""
+        check_entries(self, params, len(self.layers))
+        *below, last = self.layers
+        *keys, k = split_key(key, self.layers)
+        x, residuals = _up(below, params[:-1], x, keys)
+        with located(f"[{len(below)}]", last):
+            values, dy, reading, seen = last.turn(params[-1], x, aim, read, k)
+        dx, readings = _down(below, params, residuals, dy, read)
+        observed = (layer.observe(r) for layer, r in zip(below, residuals, strict=True))
+        return values, dx, (*readings, reading), (*observed, seen)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         tangents = []
@@ -81,6 +85,28 @@ class Serial(Layer):
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
         layers, params = freeze_each(self.layers, params, statistics)
         return Serial(layers), params
+
+
+def _up(layers: Sequence[Layer], params: Params, x: Tree, keys: Sequence[Key]) -> tuple[Tree, Tree]:
+    """(y, residuals) of layers in a row."""
+    residuals = []
+    for i, (layer, p, k) in enumerate(zip(layers, params, keys, strict=True)):
+        with located(f"[{i}]", layer):
+            x, r = layer.forward(p, x, k)
+        residuals.append(r)
+    return x, tuple(residuals)
+
+
+def _down(
+    layers: Sequence[Layer], params: Params, residuals: Tree, dy: Tree, read: Read
+) -> tuple[Tree, Tree]:
+    """(dx, readings) of layers in a row, from the last to the first."""
+    readings = []
+    for i in reversed(range(len(layers))):
+        with located(f"[{i}]", layers[i]):
+            dy, reading = layers[i].backward(params[i], residuals[i], dy, read)
+        readings.append(reading)
+    return dy, tuple(reversed(readings))
 
 
 def serial(*layers: Layer) -> Serial:

@@ -9,8 +9,8 @@ from jax.dtypes import canonicalize_dtype
 from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
 from jaxnn.core.reader import as_reader
 from jaxnn.core.refusals import float_dtype
-from jaxnn.core.types import Array, Dtype, Key, Params, Tree
-from jaxnn.core.values import Static
+from jaxnn.core.types import Aim, Array, Dtype, Key, Params, Tree
+from jaxnn.core.values import Pytree, Static
 
 _DTYPES = ("bfloat16", "float32", "float64")
 
@@ -66,6 +66,17 @@ class MixedPrecision(Layer):
         dx, readings = self._inside().backward(params, residuals, down, up)
         return _cast(dx, of_x.dtype), readings
 
+    def turn(
+        self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
+    ) -> tuple[Tree, Tree, Tree, Any]:
+        outside = _outside(params, x)
+        up = as_reader(read).after(lambda factor: _cast(factor, outside))
+        to = _Between(aim, _Dtype(outside), _Dtype(canonicalize_dtype(self.dtype)))
+        values, dx, readings, observed = self._inside().turn(
+            self._down(params), self._down(x), to, up, key
+        )
+        return values, _cast(dx, x.dtype), readings, observed
+
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
         down, vparams, vx = map(self._down, (params, vparams, vx))
@@ -110,6 +121,18 @@ class _Dtype(Static):
     """A dtype among residuals."""
 
     dtype: Any
+
+
+class _Between(Pytree):
+    """The loss as seen from inside: outputs go up to it, errors come down."""
+
+    aim: Any
+    outside: _Dtype
+    inside: _Dtype
+
+    def __call__(self, y: Tree) -> tuple[Tree, Tree]:
+        values, dy = self.aim(_cast(y, self.outside.dtype))
+        return values, _cast(dy, self.inside.dtype)
 
 
 def _cast(tree: Tree, dtype: Dtype) -> Any:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.layer import Layer, check_layers
-from jaxnn.core.types import Key, Params, Read, Tree
+from jaxnn.core.types import Aim, Key, Params, Read, Tree
 
 
 class Recompute(Layer):
@@ -40,6 +40,12 @@ class Recompute(Layer):
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         params, residuals, dy = self._again(params, residuals, dy)
         return self.layer.backward(params, residuals, dy, read)
+
+    def turn(
+        self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
+    ) -> tuple[Tree, Tree, Tree, Any]:
+        """Nothing is kept where forward and backward follow each other."""
+        return self.layer.turn(params, x, aim, read, key)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         params, residuals, vparams, vx = self._again(params, residuals, vparams, vx)

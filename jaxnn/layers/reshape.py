@@ -19,6 +19,7 @@ class Flatten(Layer):
     Raises ValueError for an x without axes.
     """
 
+    mixes_positions = True
     curved = False
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:

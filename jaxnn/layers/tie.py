@@ -10,10 +10,8 @@ from jaxnn.core.composed import Stacked, Tied
 from jaxnn.core.factors import Factor
 from jaxnn.core.layer import Layer, check_layers
 from jaxnn.core.places import leaf_paths, value_at, with_value
-from jaxnn.core.reader import Reader, as_reader
-from jaxnn.core.trees import over
-from jaxnn.core.types import Key, Params, Read, Tree
-from jaxnn.core.values import Pytree
+from jaxnn.core.reader import Found, Reader, as_reader, keep, over_found
+from jaxnn.core.types import Aim, Key, Params, Read, Tree
 
 
 class Tie(Layer):
@@ -66,6 +64,13 @@ class Tie(Layer):
         dx, readings = self.layer.backward(self._full(params), residuals, dy, each)
         return dx, join(readings)
 
+    def turn(
+        self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
+    ) -> tuple[Tree, Tree, Tree, Any]:
+        (each, join), full = self._reading(params, read), self._full(params)
+        values, dx, readings, observed = self.layer.turn(full, x, aim, each, key)
+        return values, dx, join(readings), observed
+
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         return self.layer.push(self._full(params), residuals, self._full(vparams), vx)
 
@@ -112,13 +117,7 @@ class Tie(Layer):
         read, uses = as_reader(read), list(self._uses(params))
         if read.linear:
             return read, lambda readings: _joined(uses, readings, _Use.added)
-        each = Reader(_Kept, layers=lambda kept: _Kept(Stacked(kept.factor)))
-
-        def join(readings: Tree) -> Tree:
-            readings = _joined(uses, readings, _Use.tied)
-            return over(_Kept, lambda k: read(k.factor) if isinstance(k, _Kept) else k, readings)
-
-        return each, join
+        return keep, lambda readings: over_found(read, _joined(uses, readings, _Use.tied))
 
 
 class _Use(NamedTuple):
@@ -135,10 +134,10 @@ class _Use(NamedTuple):
         """Of two readings that are linear."""
         return jax.tree.map(lambda a, b: a + self.turned(b), whole, here)
 
-    def tied(self, whole: "_Kept", here: "_Kept") -> "_Kept":
+    def tied(self, whole: Found, here: Found) -> Found:
         """Of two factors."""
-        factor = here.factor.transposed() if self.transposed else here.factor
-        return _Kept(_together(whole.factor, factor))
+        factor = here.value.transposed() if self.transposed else here.value
+        return Found(_together(whole.value, factor))
 
     def check(self, full: Params) -> None:
         """Refuse shapes or dtypes that do not fit."""
@@ -154,12 +153,6 @@ class _Use(NamedTuple):
                 f"Tie: expected {self.path} to be {wanted.dtype} {wanted.shape} like {self.first}"
                 f"{' transposed' * self.transposed}, got {theirs.dtype} {theirs.shape}{hint}"
             )
-
-
-class _Kept(Pytree):
-    """The factor of one use."""
-
-    factor: Factor
 
 
 def _is_group(paths: Any) -> bool:

@@ -75,6 +75,10 @@ class Reading(Pytree):
         told = self.counting(swept.own)
         return self.finish(swept.back(swept.deltas, told.reader(swept.c)), swept.c)
 
+    def once(self) -> bool:
+        """Whether one sweep back from the errors of the targets is all it needs."""
+        return type(self).pull is Reading.pull
+
     def counting(self, own: Array | None) -> Self:
         """The same reading where the positions inside an example have the weights `own`, (batch,
         ...): one with a mean over positions leaves out those of weight 0."""
@@ -95,7 +99,13 @@ class Reading(Pytree):
             told = Stacked
         else:
             told = self.layers if layers is not Reading and issubclass(layers, of) else None
-        return Reader(lambda f: self.of(f, c), self.linear and issubclass(linear, of), told)
+        adds = self.linear and issubclass(linear, of)
+
+        def rows(some: Array) -> Reader:
+            return self.part(some).reader(jnp.asarray(c)[some] if jnp.ndim(c) else c)
+
+        parts = rows if adds and not self.concatenates else None
+        return Reader(lambda factor: self.of(factor, c), adds, told, parts)
 
     def merge(self, state: Tree, other: Tree) -> Any:
         """The state of two micro-batches together; a state of zeros is that of no examples."""
@@ -148,15 +158,7 @@ class Several(Reading):
         return _Found(tuple(reading.of(factor, c) for reading in self.readings))
 
     def reader(self, c: ArrayLike) -> Reader:
-        readers = [reading.reader(c) for reading in self.readings]
-
-        each = [reader.layers for reader in readers]
-
-        def layers(found: _Found) -> _Found:
-            return _Found(tuple(f and f(part) for f, part in zip(each, found.parts, strict=True)))
-
-        linear, told = all(reader.linear for reader in readers), None not in each
-        return Reader(lambda factor: self.of(factor, c), linear, layers if told else None)
+        return _together([reading.reader(c) for reading in self.readings])
 
     def counting(self, own: Array | None) -> Self:
         return self.replace(readings=tuple(r.counting(own) for r in self.readings))
@@ -167,11 +169,14 @@ class Several(Reading):
 
         return tuple(reading.finish(ith(i), c) for i, reading in enumerate(self.readings))
 
+    def once(self) -> bool:
+        return all(reading.once() for reading in self.readings)
+
     def pull(self, swept: Swept) -> Tree:
         """One sweep back for all that are content with it."""
-        alike = [type(reading).pull is Reading.pull for reading in self.readings]
-        if all(alike):
+        if self.once():
             return super().pull(swept)
+        alike = [reading.once() for reading in self.readings]
         shared = Several(tuple(itertools.compress(self.readings, alike))).pull(swept)
         states = iter(shared)
         return tuple(
@@ -187,6 +192,24 @@ class _Found(Pytree):
     """What several readings keep of one parameter."""
 
     parts: tuple[Any, ...]
+
+
+def _together(readers: list[Reader]) -> Reader:
+    """What several readings ask, as one."""
+    each, some = [r.layers for r in readers], [r.rows for r in readers]
+
+    def layers(found: _Found) -> _Found:
+        return _Found(tuple(f and f(part) for f, part in zip(each, found.parts, strict=True)))
+
+    def rows(which: Array) -> Reader:
+        return _together([part(which) for part in some if part])
+
+    return Reader(
+        lambda factor: _Found(tuple(reader(factor) for reader in readers)),
+        all(reader.linear for reader in readers),
+        None if None in each else layers,
+        None if None in some else rows,
+    )
 
 
 def as_reading(read: Any) -> Reading:

@@ -7,20 +7,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import count, in_parts
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer, mixing_layers, turns
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import Reading, gradient
 from jaxnn.readings.reading import Several, as_reading
-from jaxnn.sweep.backpropagation import (
-    example_errors,
-    example_weights,
-    output_shape,
-    prepare,
-    reduced,
-)
+from jaxnn.sweep.backpropagation import output_shape, prepare
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.turning import through
+from jaxnn.sweep.weighing import example_errors, example_weights, reduced
 
 
 def accumulate(
@@ -89,10 +85,14 @@ def sweep_parts(
         """The value of a part, the state of each reading, and what the network observed."""
         rows, x, y, own, weights = part
         used = c if weights is None else weights
+        some = Several(tuple(reading.part(rows) for reading in readings))
+        if turns(net) and some.once():
+            batch = Batch(x, y, key=key)
+            values, state, observed = through(objective, params, batch, some, used, own)
+            return reduced(loss, values, used), list(state), observed
         outputs, residuals = net.forward(params, x, key)
         values, deltas = example_errors(loss, outputs, y, own)
         swept = Swept(net, loss, params, y, outputs, residuals, values, deltas, used, own)
-        some = Several(tuple(reading.part(rows) for reading in readings))
         return reduced(loss, values, used), list(some.pull(swept)), net.observe(residuals)
 
     value, found, observed = _merged(readings, states, (parts, keys), loss.reduction == "none")

@@ -1,6 +1,5 @@
 """Backpropagation: the forward sweep, the loss, the backward sweep, and what is read from it."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -8,18 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn.core.factors import along_batch
 from jaxnn.core.inputs import as_array, as_arrays, check_examples, check_outputs, count
-from jaxnn.core.layer import Layer, check_network, mixing_layers
+from jaxnn.core.layer import Layer, check_network, mixing_layers, turns
 from jaxnn.core.refusals import is_concrete
-from jaxnn.core.swept import Swept, counted
-from jaxnn.core.types import Array, ArrayLike, Dtype, Key, Params, Tree
+from jaxnn.core.swept import Swept
+from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss, check_loss
 from jaxnn.readings import gradient
 from jaxnn.readings.reading import as_reading
 from jaxnn.sweep.mixing import Mixing, OneByOne, check_mixing, with_constant_statistics
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.turning import turned
+from jaxnn.sweep.weighing import example_errors, example_weights, reduced, weighed
 
 
 def backprop(
@@ -79,12 +79,14 @@ def sweep(
     check_mixing(reading, mixes, mixing)
     if mixes and mixing == "frozen":
         objective, mixes = objective._replace(net=with_constant_statistics(objective.net)), []
+    if not mixes and reading.once() and turns(objective.net):
+        return turned(objective, params, batch, reading)
     swept = forward_sweep(objective, params, batch)
     value = reduced(objective.loss, swept.values, swept.c)
     if mixes and mixing == "exact":
         swept = OneByOne(*swept)
     elif mixes:  # an error is then no longer that of one row alone: weigh at the loss
-        deltas, c = _weigh(swept.deltas, swept.c)
+        deltas, c = weighed(swept.deltas, swept.c)
         swept = swept._replace(deltas=deltas, c=c)
     return value, reading.answer(reading.pull(swept)), objective.net.observe(swept.residuals)
 
@@ -97,66 +99,6 @@ def forward_sweep(objective: Objective, params: Params, batch: Batch) -> Swept:
     c, own = example_weights(loss, batch.y, batch.weights, outputs.shape[:-1], outputs.dtype)
     values, deltas = example_errors(loss, outputs, batch.y, own)
     return Swept(net, loss, params, batch.y, outputs, residuals, values, deltas, c, own)
-
-
-def objective(
-    loss: Loss, outputs: Array, y: Tree, weights: ArrayLike = None
-) -> tuple[Any, Any, Any]:
-    """(C, deltas, c) with C = sum_n c_n l_n, deltas = dl_n/doutputs, c a number or (batch,).
-
-    Weights of positions inside an example belong to l_n, and so to deltas.
-    With reduction "none" C is the vector of all c_n l_n.
-    """
-    check_outputs(loss, outputs)
-    c, own = example_weights(loss, y, weights, outputs.shape[:-1], outputs.dtype)
-    values, deltas = example_errors(loss, outputs, y, own)
-    return reduced(loss, values, c), deltas, c
-
-
-def example_weights(
-    loss: Loss, y: Tree, weights: ArrayLike, shape: Any, dtype: Dtype
-) -> tuple[Any, Any]:
-    """(c, own): the weights of the examples in the objective, and those of the positions inside
-    them, None if they count alike. `shape` is that of the positions, (batch, ...).
-
-    Weights given to positions, and those of the loss, belong to l_n, so they are in `own`. An
-    example of which no position counts has c 0."""
-    own = loss.weights(y, dtype)
-    if own is None and weights is None:
-        return (1 / math.prod(shape) if loss.reduction == "mean" else 1.0), None
-    own, given = jnp.ones(shape, dtype) if own is None else own, jnp.ones(shape[0], dtype)
-    if weights is not None and weights.ndim == 1:
-        given = weights.astype(dtype)
-    elif weights is not None:
-        own = counted(weights.astype(dtype), own)
-    inside = tuple(range(1, len(shape)))
-    counts = given * own.sum(inside)
-    c, own = (jnp.where((own != 0).any(inside), given, 0), own) if inside else (counts, None)
-    if loss.reduction == "mean":
-        total = counts.sum()
-        c = c / jnp.where(total > 0, total, 1)  # nothing counts: C = 0
-    return c, own
-
-
-def example_errors(loss: Loss, outputs: Array, y: Tree, own: Array) -> tuple[Any, Any]:
-    """(l_n, dl_n/doutputs), with `own` weights inside an example; l_n is summed over positions."""
-    values, deltas = loss(outputs, y)
-    if own is not None:
-        values, deltas = counted(own, values), counted(own, deltas)
-    return values.sum(tuple(range(1, values.ndim))), deltas
-
-
-def reduced(loss: Loss, values: ArrayLike, c: ArrayLike) -> Any:
-    """C = sum_n c_n l_n; with reduction "none" the vector of all c_n l_n."""
-    return c * values if loss.reduction == "none" else (c * values).sum()
-
-
-def _weigh(deltas: Array, c: ArrayLike) -> tuple[Any, Any]:
-    """Errors weighted relative to the mean weight, and that mean."""
-    if not jnp.ndim(c):
-        return deltas, c
-    mean = c.mean()
-    return along_batch(c / jnp.where(mean > 0, mean, 1), deltas), mean
 
 
 def prepare(objective: Objective, params: Params, batch: Batch) -> Batch:

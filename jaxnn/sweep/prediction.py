@@ -11,8 +11,9 @@ from jaxnn.core.inputs import as_arrays, check_examples, count, in_parts, rows_o
 from jaxnn.core.layer import Layer, check_network
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
-from jaxnn.sweep.backpropagation import objective, prepare
+from jaxnn.sweep.backpropagation import prepare
 from jaxnn.sweep.records import Batch, Objective
+from jaxnn.sweep.weighing import objective
 
 
 def predict(net: Layer, params: Params, x: Tree, key: Key = None, *, batch_size: int = 0) -> Any:

@@ -1,0 +1,121 @@
+"""Reading inside a layer's own scan: part by part where that adds up, else all parts as one."""
+
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxnn.core.composed import Masked, Tied
+from jaxnn.core.factors import Factor, Formed, Outer, Rows, Scaled, Sum, Transposed
+from jaxnn.core.reader import Found, Reader, as_reader, keep, marked, over_found
+from jaxnn.core.trees import over
+from jaxnn.core.types import Array, Read, Tree
+
+Step = Callable[[Any, Any, Reader], tuple[Any, Any, Any]]
+
+
+def summed(
+    read: Read, groups: Sequence[tuple[Step, Tree]], carry: Tree, *, axis: int = 1
+) -> tuple[Tree, list[Tree], Tree]:
+    """Scans over the parts of a batch, whose factors belong to the same parameters:
+
+        step(carry, part, read) -> (carry, out, readings)    for each part of each (step, parts)
+
+    Returns (carry, outs of each group, readings). A linear reading is taken of each part and added
+    up, so that no factor outlives its step. Of any other the factors are joined, and read as one.
+    They are parts along `axis`: 1, the positions of all examples, or 0, the examples, which add up
+    only where `read.rows` says how.
+    """
+    read, outs, kept = as_reader(read), [], []
+    adds = read.linear and (axis > 0 or read.rows is not None)
+    each, total = marked(read) if adds else keep, None
+
+    for step, parts in groups:
+
+        def body(state: Tree, part: Tree, step: Step = step) -> tuple[Tree, Tree]:
+            carry, total = state
+            carry, out, readings = step(carry, part, each)
+            if not adds:
+                return (carry, None), (out, readings)
+            return (carry, jax.tree.map(jnp.add, total, readings)), (out, None)
+
+        if adds and total is None:
+            first = jax.tree.map(lambda leaf: leaf[0], parts)
+            total = _zeros(jax.eval_shape(lambda: step(carry, first, each)[2]))  # noqa: B023
+        (carry, total), (out, found) = lax.scan(body, (carry, total), parts)
+        outs.append(out)
+        kept.append(found)
+    if adds:
+        return carry, outs, over_found(lambda value: value, total)
+    return carry, outs, over(Found, lambda *found: _read(read, found, axis), *kept)
+
+
+def _zeros(like: Tree) -> Tree:
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+
+
+def _read(read: Reader, found: tuple[Any, ...], axis: int) -> Any:
+    if not isinstance(found[0], Found):
+        return found[0]
+    first, *others = (one.value for one in found)
+    return read(joined(first, others, axis))
+
+
+@singledispatch
+def joined(factor: Factor, others: list[Any], axis: int) -> Factor:
+    """The factor of a batch, given those of its parts, stacked along a first axis, and `others`
+    likewise. Parts along the positions are so many uses of the parameter, if nothing is known of
+    the kind."""
+    if axis == 0:
+        raise TypeError(
+            f"expected a factor that can be put together of those of some rows, got "
+            f"{type(factor).__name__}; take a reading that adds up, such as gradient"
+        )
+    return Tied(tuple(one for stack in (factor, *others) for one in _apart(stack)))
+
+
+def _apart(stack: Factor) -> list[Factor]:
+    n = len(jax.tree.leaves(stack)[0])
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], stack) for i in range(n)]
+
+
+def _in_a_row(factor: Any, others: list[Any], axis: int) -> Any:
+    """All arrays (k, ...) with their k parts in a row along an axis."""
+
+    def merged(leaf: Array) -> Array:
+        before, after = leaf.shape[1 : axis + 1], leaf.shape[axis + 2 :]
+        return jnp.moveaxis(leaf, 0, axis).reshape(*before, -1, *after)
+
+    return jax.tree.map(
+        lambda *leaves: jnp.concatenate([merged(leaf) for leaf in leaves], axis), factor, *others
+    )
+
+
+for _kind in (Outer, Sum, Scaled, Rows):
+    joined.register(_kind, _in_a_row)
+
+
+@joined.register
+def _formed(factor: Formed, others: list[Any], axis: int) -> Formed:
+    if axis == 0:
+        return _in_a_row(factor, others, axis)
+    return Formed(sum((other.d.sum(0) for other in others), factor.d.sum(0)))
+
+
+@joined.register
+def _masked(factor: Masked, others: list[Any], axis: int) -> Masked:
+    return Masked(joined(factor.part, [one.part for one in others], axis), factor.mask[0])
+
+
+@joined.register
+def _transposed(factor: Transposed, others: list[Any], axis: int) -> Transposed:
+    return Transposed(joined(factor.part, [one.part for one in others], axis))
+
+
+@joined.register
+def _tied(factor: Tied, others: list[Any], axis: int) -> Tied:
+    parts = zip(factor.parts, *(one.parts for one in others), strict=True)
+    return Tied(tuple(joined(part, list(same), axis) for part, *same in parts))

@@ -49,6 +49,21 @@ def test_auc_is_each_class_there_is_against_the_rest():
     assert math.isnan(of("auc", y=np.zeros_like(LABELS)))
 
 
+def test_perplexity_and_bits_are_those_of_the_log_loss():
+    z, y = OUTPUTS[:, :1], (LABELS[:, None] > 2).astype(np.int32)
+    one = probabilities(nn.sigmoid_cross_entropy, z)
+    for loss, outputs, labels, p in (
+        (CROSS, OUTPUTS, LABELS, probabilities(CROSS, OUTPUTS)),
+        (nn.sigmoid_cross_entropy, z, y, one),
+    ):
+        expected = reference.log_loss(labels, p, labels=range(max(p.shape[1], 2)))
+        bits = of("bits_per_character", outputs, labels, loss)
+        assert bits == pytest.approx(expected / math.log(2), rel=1e-12)
+        assert of("perplexity", outputs, labels, loss) == pytest.approx(
+            math.exp(expected), rel=1e-12
+        )
+
+
 def test_two_classes_can_share_one_output():
     z, y = OUTPUTS[:, :1], (LABELS[:, None] > 2).astype(np.int32)
     loss = nn.sigmoid_cross_entropy
@@ -60,7 +75,7 @@ def test_two_classes_can_share_one_output():
 
 def test_rows_with_one_1_are_classes():
     rows = np.eye(7, dtype=np.float32)[LABELS]
-    for metric in ("accuracy", "top_3", "f1", "auc"):
+    for metric in ("accuracy", "top_3", "f1", "auc", "perplexity"):
         assert of(metric, y=rows) == of(metric)
 
 
@@ -77,7 +92,7 @@ def test_scores_of_numbers_count_each_output_alike():
     assert of("r2", missed, constant, nn.half_square) == 0.5
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "top_3", "f1", "auc"])
+@pytest.mark.parametrize("metric", ["accuracy", "top_3", "f1", "auc", "perplexity"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_outputs_that_are_not_finite_score_nan(metric, bad):
     outputs = OUTPUTS.copy()
@@ -126,6 +141,9 @@ def test_a_score_that_does_not_fit_the_data_is_refused(train, y, width, words):
 
 def test_scores_that_fit_are_taken():
     check_metrics(asked(metrics=("top_3", "top_5", "f1", "auc"), monitor="auc"), task(LABELS))
+    check_metrics(
+        asked(metrics=("bits_per_character",), monitor="bits_per_character"), task(LABELS)
+    )
     check_metrics(asked(metrics=("mae",), monitor="mae"), task(NUMBERS, nn.half_square, 2))
 
 

@@ -78,8 +78,8 @@ if TYPE_CHECKING:
 else:
     OptimizerSpec, ScheduleSpec = one_of(OPTIMIZERS), one_of(SCHEDULES)
 
-MetricName = Literal["top_3", "top_5", "f1", "auc", "mae"]
-MonitorName = Literal["loss", "accuracy", "r2", "top_3", "top_5", "f1", "auc", "mae"]
+MetricName = Literal["top_3", "top_5", "f1", "auc", "perplexity", "bits_per_character", "mae"]
+MonitorName = Literal["loss", "accuracy", "r2", MetricName]
 WatchName = Literal["gradients", "updates", "units"]
 
 

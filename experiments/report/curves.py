@@ -17,6 +17,7 @@ _NAMES = {
     "r2": "R²",
     "f1": "F1",
     "auc": "AUC",
+    "bits_per_character": "Bits per character",
     "dead": "Dead units",
     "saturated": "Saturated outputs",
     "delta": "Angle of the delta to backprop's",

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.config import Plateau, Train
 
-SMALLER_IS_BETTER = ("loss", "mae")
+SMALLER_IS_BETTER = ("loss", "perplexity", "bits_per_character", "mae")
 
 
 def watched(train: Train, part: str, metrics: dict[str, Any]) -> float:

@@ -9,6 +9,8 @@ output gives its class (softmax or sigmoid where the loss has that inside, else 
     f1            2 TP / (2 TP + FP + FN) of each class that is there or predicted, averaged
     auc           how often an example of a class has a larger p of it than one of another class, a
                   tie counting half; averaged over the classes there are examples of
+    perplexity    e to the mean of -log p
+    bits_per_character  the mean of -log2 p, of data whose classes are characters
 
 For numbers to predict, with a mean over the outputs that counts each alike:
 
@@ -33,7 +35,7 @@ from experiments.training.task import Part, Task
 from jaxnn.core.layer import outputs_like
 from jaxnn.sweep.weighing import objective
 
-OF_CLASSES = ("accuracy", "top_3", "top_5", "f1", "auc")
+OF_CLASSES = ("accuracy", "top_3", "top_5", "f1", "auc", "perplexity", "bits_per_character")
 OF_NUMBERS = ("r2", "mae")
 
 
@@ -71,6 +73,9 @@ def score(metric: str, loss: nn.Loss, outputs: np.ndarray, y: np.ndarray) -> flo
         return float((_rank(outputs, classes) < int(metric[4:])).mean())
     if metric == "auc":
         return _auc(probabilities(loss, outputs), classes)
+    if metric in ("perplexity", "bits_per_character"):
+        bits = _bits(probabilities(loss, outputs), classes)
+        return bits if metric == "bits_per_character" else float(np.exp2(bits))
     predicted = _predicted(outputs)
     return float((predicted == classes).mean()) if metric == "accuracy" else _f1(predicted, classes)
 
@@ -119,6 +124,14 @@ def _f1(predicted: np.ndarray, classes: np.ndarray) -> float:
 def _auc(p: np.ndarray, classes: np.ndarray) -> float:
     there = np.unique(classes) if p.shape[-1] > 1 else np.ones(1, int)
     return float(np.mean([_area(p[:, min(k, p.shape[-1] - 1)], classes == k) for k in there]))
+
+
+def _bits(p: np.ndarray, classes: np.ndarray) -> float:
+    """The mean of -log2 p of the class; infinite where a class has p 0."""
+    if p.shape[-1] == 1:
+        p = np.concatenate([1 - p, p], -1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an output may be no share at all: nan
+        return float(-np.log2(p[np.arange(len(p)), classes]).mean())
 
 
 def _area(p: np.ndarray, positive: np.ndarray) -> float:

@@ -85,10 +85,13 @@ from jaxnn.readings import (
 )
 from jaxnn.saving import load as load, save as save
 from jaxnn.sweep import (
+    Metric as Metric,
     accumulate as accumulate,
     accuracy as accuracy,
     backprop as backprop,
+    bits_per_character as bits_per_character,
     evaluate as evaluate,
+    perplexity as perplexity,
     predict as predict,
     summary as summary,
 )

@@ -78,7 +78,7 @@ LENGTH, ROWS = 3, np.array([0, 2, 3])
 MASK = np.zeros((4, 5), np.float32)
 MASK[ROWS, :LENGTH] = 1
 V = draw(jax.eval_shape(NET.init, KEY, jnp.zeros((4, 5, 2))), 5)
-METRICS = (nn.accuracy,)
+METRICS = (nn.accuracy, nn.perplexity, nn.bits_per_character)
 READ = (
     nn.gradient,
     nn.clipped(0.5),
@@ -179,6 +179,22 @@ def test_a_metric_counts_what_has_weight(w):
     wanted = {"accuracy": (right, counts), "<lambda>": (right.min(-1), counts.max(-1))}
     for name, (values, c) in wanted.items():
         np.testing.assert_allclose(got[name], (values * c).sum() / c.sum(), rtol=1e-6)
+
+
+@x64
+@pytest.mark.parametrize("w", [None, np.arange(4.0), WEIGHTS], ids=["none", "rows", "positions"])
+def test_perplexity_and_bits_are_made_of_the_mean_over_what_counts(w):
+    params, x = setting()
+    loss = MARKED.replace(smoothing=0.3, class_weights=(2.0, 1.0, 0.5))  # change the loss alone
+    given = NET, loss, params, x, LABELS
+    got = nn.evaluate(*given, weights=w, metrics=METRICS, batch_size=3)
+    p = np.asarray(jax.nn.softmax(NET.forward(params, x)[0]))
+    cost = -np.log(np.take_along_axis(p, np.maximum(LABELS, 0)[..., None], -1))[..., 0]
+    c = np.broadcast_to(1.0 if w is None else w if w.ndim > 1 else w[:, None], cost.shape)
+    c = np.where(LABELS == -1, 0, c)
+    mean = (c * cost).sum() / c.sum()
+    np.testing.assert_allclose(got["perplexity"], np.exp(mean), rtol=1e-12)
+    np.testing.assert_allclose(got["bits_per_character"], mean / np.log(2), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,12 @@
 from jaxnn.sweep.accumulation import accumulate as accumulate
 from jaxnn.sweep.backpropagation import backprop as backprop
 from jaxnn.sweep.inspection import Summary as Summary, summary as summary
-from jaxnn.sweep.prediction import accuracy as accuracy, evaluate as evaluate, predict as predict
+from jaxnn.sweep.metrics import (
+    Metric as Metric,
+    accuracy as accuracy,
+    bits_per_character as bits_per_character,
+    perplexity as perplexity,
+)
+from jaxnn.sweep.prediction import evaluate as evaluate, predict as predict
 
 __all__: list[str]

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 
 from jaxnn.core.inputs import as_arrays, check_examples, count, in_parts, rows_of
 from jaxnn.core.layer import Layer, check_network
+from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
 from jaxnn.sweep.backpropagation import prepare
+from jaxnn.sweep.metrics import Metric, check_metrics
 from jaxnn.sweep.records import Batch, Objective
 from jaxnn.sweep.weighing import objective
 
@@ -37,42 +39,22 @@ def evaluate(
     key: Key = None,
     *,
     weights: ArrayLike = None,
-    metrics: tuple[Callable[[Any, Any], Any], ...] = (),
+    metrics: tuple[Metric | Callable[[Any, Any], Any], ...] = (),
     batch_size: int = 0,
 ) -> dict[str, Any]:
     """{"loss": ..., name of metric: ...} over all examples, each by its weight.
 
     A metric is a module-level function of outputs and targets that returns a score for every
     example, (batch,), such as `accuracy`, or for every position in it, (batch, ...). Its mean is
-    over all of them; those that the loss leaves out (`ignore_index`, a class of weight 0) do not
-    count, and where nothing counts it is nan. The loss is reduced as it says. Arguments and errors
-    as for `backprop`, `batch_size` as for `predict`.
+    over all of them by their weights; those that the loss leaves out (`ignore_index`, a class of
+    weight 0) do not count, and where nothing counts it is nan. A `Metric` such as `perplexity` has
+    a function of that mean besides. The loss is reduced as it says. Arguments and errors as for
+    `backprop`, `batch_size` as for `predict`.
     """
-    if not isinstance(metrics, tuple) or not all(map(callable, metrics)):
-        raise TypeError(
-            f"evaluate: expected metrics as a tuple of functions of (outputs, y), such as "
-            f"(accuracy,), got {metrics!r}"
-        )
+    check_metrics(metrics)
     batch = prepare(Objective(net, loss), params, Batch(x, y, weights, key))
     outputs = _predict(net, params, batch.x, key, batch_size=batch_size)
     return _score(loss, outputs, batch.y, batch.weights, metrics=metrics)
-
-
-def accuracy(outputs: Array, y: Tree) -> Any:
-    """1.0 where the largest output is that of the right class, else 0.0; (*batch,).
-
-    y holds labels (*batch,) or, shaped like the outputs, one-hot rows. The first of tied outputs
-    counts. Raises ValueError for other shapes and for a single output, which has no largest.
-    """
-    n = outputs.shape[-1]
-    labels = jnp.argmax(y, -1) if y.shape == outputs.shape else y
-    if labels.shape != outputs.shape[:-1] or n < 2:
-        raise ValueError(
-            f"accuracy: expected two or more outputs a class and labels or one-hot rows, got "
-            f"outputs {outputs.shape} and y {y.shape}"
-        )
-    hit = jnp.argmax(outputs, -1).astype(jnp.int32) == labels.astype(jnp.int32)
-    return hit.astype(outputs.dtype)
 
 
 @partial(jax.jit, static_argnames="batch_size")
@@ -99,9 +81,12 @@ def _score(
 ) -> dict[str, Any]:
     scores = {"loss": objective(loss, outputs, y, weights)[0]}
     for metric in metrics:
-        values = metric(outputs, y)
+        named = isinstance(metric, Metric)
+        values = metric.score(outputs, y) if named else metric(outputs, y)
+        values = values.astype(wide_dtype(values))
         w = _counts(loss, y, weights, values)
-        scores[metric.__name__] = jnp.where(w > 0, w * values, 0).sum() / w.sum()
+        mean = jnp.where(w > 0, w * values, 0).sum() / w.sum()
+        scores[metric.name if named else metric.__name__] = metric.finish(mean) if named else mean
     return scores
 
 

@@ -9,7 +9,16 @@ import jaxnn as nn
 from jaxnn import Dense, backprop, half_square, serial
 from jaxnn.core.composed import Masked, Tied
 from jaxnn.core.factors import Outer, Rows, Sum
-from jaxnn.readings import SquaredNorms, blocks, second_moment, squared_norms, variance
+from jaxnn.curvature import KroneckerFactors, kronecker
+from jaxnn.optim.kfac_inverse import inverted, preconditioned
+from jaxnn.readings import (
+    SquaredNorms,
+    blocks,
+    noise_scale,
+    second_moment,
+    squared_norms,
+    variance,
+)
 from jaxnn.readings.products import paired
 from tests.compare import assert_trees_close, draw
 
@@ -113,3 +122,41 @@ def test_products_of_two_uses_form_gradients_where_they_are_no_larger(positions,
     program = jax.jit(lambda a, d: paired(Outer(a, d), Outer(a, d))).lower(a, d).as_text()
     assert ("tensor<4x9x8x" in program) == formed  # 2 T^2 against 9 * 8 = 72
     assert (f"tensor<4x{positions}x{positions}x" in program) != formed
+
+
+def ones(*shape):
+    return np.ones(shape, np.float32)
+
+
+ONE, TWO, MANY = (Outer(ones(4, t, 9), ones(4, t, 8)) for t in (1, 2, 7))
+ROWS = Rows(np.ones((4, 2), np.int32), ones(4, 2, 8), n=9)
+MASK, WEIGHTS = ones(9, 8), ones(4) / 4
+FACTORS = nn.Affine(KroneckerFactors(ones(4, 4), ones(2, 2)), None)
+GRADIENT = nn.Affine(ones(3, 2), ones(2))
+IN_FULL = {  # a call, and how many gradients it forms on the way, with what a gradient has
+    "norms": (lambda: SquaredNorms("gram")(TWO), 0),
+    "norms of rows": (lambda: squared_norms(ROWS), 0),
+    "norms under a mask": (lambda: squared_norms(Masked(ONE, MASK)), 0),
+    "products": (lambda: paired(TWO, TWO), 0),
+    "products that are formed": (lambda: paired(MANY, MANY), 2),
+    "products of rows": (lambda: paired(ROWS, ROWS), 0),
+    "products with rows": (lambda: paired(TWO, ROWS), 0),
+    "products under a mask": (lambda: paired(Masked(ONE, MASK), ONE), 0),
+    "products under a mask, formed": (lambda: paired(Masked(TWO, MASK), TWO), 2),
+    "variance": (lambda: variance(ONE, WEIGHTS), 0),
+    "variance, formed": (lambda: variance(MANY, WEIGHTS), 2),
+    "moment": (lambda: second_moment(ONE), 0),
+    "gram": (lambda: nn.readings.gram.answer(ONE), 0),
+    "kronecker": (lambda: kronecker(ONE), 0),
+    "noise": (lambda: noise_scale.answer(noise_scale.finish(ONE, WEIGHTS)), 1),
+    "natural": (lambda: preconditioned(inverted(FACTORS, GRADIENT, 0.1, "exact"), GRADIENT), 0),
+}
+
+
+@pytest.mark.parametrize(("call", "formed"), IN_FULL.values(), ids=IN_FULL)
+def test_sums_that_may_cancel_are_taken_in_full_precision(call, formed):
+    """A CPU has but one precision; what GPUs and TPUs are asked for stands in the program."""
+    program = jax.jit(call).lower().as_text()
+    full = program.count("precision = [HIGHEST, HIGHEST]")
+    assert full > 0
+    assert program.count("dot_general") - full == formed

@@ -1,6 +1,7 @@
 """Mistakes planted in layers: each must be caught, in the layer and at the gradient it sits in."""
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxnn as nn
@@ -209,3 +210,11 @@ def test_layers_that_are_right_and_put_together_wrongly_are_said_to_be():
     assert report.place == "serial(Dense(5), Dense(5)): params[1].b"
     assert report.cause is not None
     assert report.cause.kind == "swapped"
+
+
+def test_a_softmax_that_is_nearly_sure_raises_no_alarm():
+    rng = np.random.default_rng(6)
+    logits = jnp.asarray(rng.normal(size=(5, 2)) * [0, 9], jnp.float32)
+    dense = nn.Affine(logits, None)
+    report = check_layer(serial(Dense(2, bias=False), nn.softmax), (dense, ()), jnp.eye(5))
+    assert report.ok, report

@@ -133,6 +133,7 @@ class LeakyReLU(Activation, name="leaky_relu"):
 class Softmax(Activation, name="softmax"):
     """y_i = e^x_i / sum_j e^x_j over the last axis, dx = y (dy - <y, dy>). Residuals: y.
 
+    dy is centred twice: where one y comes near 1, dy - <y, dy> there is what cancellation leaves.
     As the last layer under a square cost, or inside a network; a cross-entropy takes the logits
     and has its own softmax. Raises ValueError for an x without axes. Source: Bridle 1990.
     """
@@ -147,7 +148,8 @@ class Softmax(Activation, name="softmax"):
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         y = residuals
-        return y * (dy - (y * dy).sum(axis=-1, keepdims=True)), ()
+        d = dy - (y * dy).sum(axis=-1, keepdims=True)
+        return y * (d - (y * d).sum(axis=-1, keepdims=True)), ()
 
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read

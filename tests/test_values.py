@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from jaxnn import SGD, Dense
 from jaxnn.core import Outer, Pytree
 from jaxnn.core.ranges import Count, Fraction, Positive
 from jaxnn.core.types import Number
+from jaxnn.core.values import Static, _rules
 
 
 def test_a_static_value_has_no_leaves_and_is_compared_by_value():
@@ -92,3 +94,23 @@ def test_what_the_annotation_of_a_field_says_is_taken():
     for share in (None, 0.0, np.float32(0.5), jnp.float32(7)):  # of arrays only the program knows
         assert Ranged(share=share).share is share
     assert Ranged(rate=abs, times=3, how="down") == Ranged(None, abs, 3, "down")
+
+
+def declared(cls):
+    """The class of values and those below it that the library defines."""
+    found = [cls] if cls.__module__.startswith("jaxnn.") and cls not in (Static, Pytree) else []
+    return found + [each for below in cls.__subclasses__() for each in declared(below)]
+
+
+def test_every_default_is_one_that_its_own_annotation_allows():
+    for name in dir(nn):  # a room is imported when it is asked for
+        getattr(nn, name)
+    checked = 0
+    for cls in (*declared(Static), *declared(Pytree)):
+        fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+        defaults = {field.name: field.default for field in fields}
+        for name, rule in _rules(cls):
+            if defaults[name] is not dataclasses.MISSING:
+                rule.check(types.SimpleNamespace(**defaults), name)
+                checked += 1
+    assert checked > 40

@@ -151,6 +151,7 @@ PUBLIC = [
     Case(Repeat(Tie(serial(Dense(7), nn.tanh, Dense(5)), ("[0].w", "[2].w.T")), 3), (2, 3, 5)),
     Case(Tie(serial(Repeat(Dense(5), 2), nn.tanh, Repeat(Dense(5), 2)), ("[0]", "[2]")), (3, 5)),
     Case(serial(Dense(7), nn.tanh, Chunked(serial(nn.silu, Dense(3)), 4)), (2, 3, 5)),
+    Case(serial(Repeat(Skip(Join(serial(BOTH, nn.tanh))), 2), Take(0)), (7, 3), others=((7, 2),)),
     # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
     Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),
@@ -166,6 +167,13 @@ PRIVATE = [
     Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
     Case(LayerNorm(), (2, 3, 5)),
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),
+]
+LAYER = serial(Main(LayerNorm()), Join(LSTM(5)))
+PRIVATE += [
+    Case(serial(Repeat(Skip(LAYER), 2), Take(0)), (3, 2, 5), others=([0, 2, 1],)),
+    Case(
+        serial(Repeat(Skip(Join(CrossAttention(5))), 2), Take(0)), (2, 3, 5), others=((2, 7, 11),)
+    ),
 ]
 
 CASES = PUBLIC + PRIVATE

@@ -105,8 +105,8 @@ class LSTM(Layer):
 
     Of (x, lengths) the positions from a length on leave the state as it is: y is 0 there, and no
     error comes from them. Backward runs against time and leaves dz_t; the weights are then
-    contracted in one product. Residuals: x, h_(t-1), c_(t-1), c_t, the gates, and which positions
-    count. Source: Hochreiter and Schmidhuber 1997.
+    contracted in one product. Residuals: x, the lengths, h_(t-1), c_(t-1), c_t and the gates.
+    Source: Hochreiter and Schmidhuber 1997.
     """
 
     n: int
@@ -127,22 +127,19 @@ class LSTM(Layer):
             i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
             c = _where(on, f * c0 + i * g, c0)
             h = _where(on, o * jnp.tanh(c), h0)
-            return (h, c), (_where(on, h, 0), (on, h0, c0, c, i, f, g, o))
+            return (h, c), (_where(on, h, 0), (h0, c0, c, i, f, g, o))
 
-        on = None
-        if isinstance(x, tuple):
-            x, lengths = x
-            times = jnp.arange(x.shape[1], dtype=lengths.dtype)
-            on = (times[:, None] < lengths)[..., None]
+        x, lengths = x if isinstance(x, tuple) else (x, None)
         zero = jnp.zeros((x.shape[0], self.n), x.dtype)
-        _, (h, kept) = lax.scan(tick, (zero, zero), (x.swapaxes(0, 1), on))
-        return h.swapaxes(0, 1), (x, kept)
+        steps = x.swapaxes(0, 1), _counts(lengths, x.shape[1])
+        _, (h, kept) = lax.scan(tick, (zero, zero), steps)
+        return h.swapaxes(0, 1), (x, lengths, kept)
 
     def backward(self, params: Gates, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
-        x, kept = residuals
+        x, lengths, kept = residuals
 
         def tock(carry: Any, step: Any) -> Any:
-            (dh0, dc0), (dh_t, (on, _, c0, c, i, f, g, o)) = carry, step
+            (dh0, dc0), (dh_t, on, (_, c0, c, i, f, g, o)) = carry, step
             dh = dh0 + dh_t
             t = jnp.tanh(c)
             dc = dc0 + dh * o * (1 - t * t)
@@ -153,12 +150,20 @@ class LSTM(Layer):
             dz = _where(on, dz, 0)
             return (_where(on, dz @ params.w_h.T, dh0), _where(on, dc * f, dc0)), dz
 
-        zero = jnp.zeros_like(kept[1][0])
-        _, dz = lax.scan(tock, (zero, zero), (dy.swapaxes(0, 1), kept), reverse=True)
-        dz, h0 = dz.swapaxes(0, 1), kept[1].swapaxes(0, 1)
+        zero = jnp.zeros_like(kept[0][0])
+        steps = dy.swapaxes(0, 1), _counts(lengths, x.shape[1]), kept
+        _, dz = lax.scan(tock, (zero, zero), steps, reverse=True)
+        dz, h0 = dz.swapaxes(0, 1), kept[0].swapaxes(0, 1)
         readings = Gates(read(Outer(x, dz)), read(Outer(h0, dz)), read(Sum(dz)))
         dx = dz @ params.w_x.T
-        return (dx if kept[0] is None else (dx, None)), readings
+        return (dx if lengths is None else (dx, None)), readings
+
+
+def _counts(lengths: Any, n: int) -> Any:
+    """Which of n positions count, (n, batch, 1); None where all do."""
+    if lengths is None:
+        return None
+    return (jnp.arange(n, dtype=lengths.dtype)[:, None] < lengths)[..., None]
 
 
 def _where(on: Any, a: Any, b: Any) -> Any:

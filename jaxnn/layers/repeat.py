@@ -1,6 +1,6 @@
 """n equal layers as one: a loop in the program in place of n copies of its code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import jax
@@ -8,13 +8,14 @@ import jax.numpy as jnp
 from jax import lax
 
 import jaxnn.fast.draws as draws
+from jaxnn.core.inputs import described, entries, main_of
 from jaxnn.core.layer import Layer, Read, check_layers
+from jaxnn.core.leaves import Route, without
 from jaxnn.core.notes import stacked
 from jaxnn.core.ranges import Count
 from jaxnn.core.reader import inside
 from jaxnn.core.refusals import check_floating, is_concrete
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.values import Pytree, static
 
 
 class Repeat(Layer):
@@ -26,6 +27,9 @@ class Repeat(Layer):
     program does not grow with n. Parameters are those of the layer, each with a new first axis of
     length n. Shapes: x and y as for the layer, which keeps shape and dtype.
 
+    Of several inputs (main, *others), those that the layer only passes on are no part of the scan:
+    they are kept once, and their errors add up over the layers.
+
     Residuals: those of the layer, with a first axis of n. What a layer keeps of its x or y is
     stored once for all: y_i is x_(i+1). A reading that says what it is of n layers, see
     `jaxnn.readings`, is read inside the scan down, so that no factor outlives its layer; of any
@@ -35,7 +39,7 @@ class Repeat(Layer):
     `DirectFeedbackAlignment`. `kronecker` has factors for each layer, with a first axis of n.
 
     Raises ValueError for an n that is no whole number >= 1, a layer that changes the shape or dtype
-    of x, and parameters of another n; TypeError for an x that is not floating point.
+    of x, and parameters of another n; TypeError for a main entry that is not floating point.
     """
 
     layer: Layer
@@ -49,7 +53,7 @@ class Repeat(Layer):
         check_layers("Repeat", (self.layer,))
 
     def init(self, key: Key, x: Tree) -> Params:
-        check_floating(self, x)
+        check_floating(self, main_of(x))
         if key is not None and not is_concrete(key):
             return lax.map(lambda k: self.layer.init(k, x), self._split(key))
         keys = [None] * self.n if key is None else draws.split(key, self.n)
@@ -57,18 +61,26 @@ class Repeat(Layer):
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
-        check_floating(self, x)
+        check_floating(self, main_of(x))
         self._check_params(params)
 
-        def step(x: Tree, layer: Any) -> tuple[Any, Any]:
+        layers = params, self._split(key)
+        route = self._route(layers, x)
+        moving, passing = route.split(x)
+
+        def step(moving: list[Any], layer: Any) -> tuple[Any, Any]:
             p, k = layer
+            x = route.join(moving, passing)
             y, residuals = self.layer.forward(p, x, k)
             self._check_output(x, y)
-            rest = _without(residuals, (x, y))
-            return y, (x if rest.needs(2) else None, rest)
+            moved, _ = route.split(y)
+            rest = without(residuals, (*moving, *moved, *passing))
+            return moved, (_if(rest.needs(0, 2 * len(moving)), moving), rest)
 
-        y, (xs, rest) = lax.scan(step, x, (params, self._split(key)), length=self.n)
-        return y, (xs, None if xs is None else y, rest)
+        moved, (xs, rest) = lax.scan(step, moving, layers, length=self.n)
+        y, n = route.join(moved, passing), 2 * len(moving)
+        last = _if(rest.needs(0, n), moved), _if(rest.needs(n, n + len(passing)), passing)
+        return y, (xs, *last, rest)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         def back(layer: Any, residuals: Tree, dy: Tree, read: Read) -> tuple[Any, Any]:
@@ -77,17 +89,14 @@ class Repeat(Layer):
         return self._down(back, (params,), residuals, dy, read)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
-        layers = params, self._each(residuals), vparams
+        each, whole = self._each(residuals)
+        layers = params, each, vparams
 
         def step(vx: Tree, layer: Any) -> tuple[Any, Any]:
             p, r, vp = layer
-            return self.layer.push(p, r, vp, vx)
+            return self.layer.push(p, whole(r), vp, vx)
 
-        if vx is None:  # it moves from the second layer on
-            first = jax.tree.map(lambda leaf: leaf[0], layers)
-            vy = jax.eval_shape(step, None, first)[0]
-            vx = None if vy is None else jnp.zeros(vy.shape, vy.dtype)
-        return lax.scan(step, vx, layers, length=self.n)
+        return lax.scan(step, _all_moving(step, vx, layers), layers, length=self.n)
 
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
@@ -105,21 +114,26 @@ class Repeat(Layer):
     ) -> tuple[Any, Any]:
         """(errors, readings) = back(layer, residuals, errors, read) from the last layer to the
         first, and the readings of all as those of one."""
-        xs, y, rest = residuals
+        xs, y, passing, rest = residuals
         each, stack = inside(read)
 
         def step(carry: Tree, layer: Any) -> tuple[Any, Any]:
             errors, y = carry
             _, x, rest = layer
-            errors, readings = back(layer[0], rest.whole((x, y)), errors, each)
-            return (errors, x), _without(readings, jax.tree.leaves(layer))
+            errors, readings = back(layer[0], rest.whole((*x, *y, *passing)), errors, each)
+            return (errors, x), without(readings, (*jax.tree.leaves(layer), *passing))
 
         layers = layers, xs, rest
         (errors, _), found = lax.scan(step, (errors, y), layers, length=self.n, reverse=True)
-        return errors, stacked(stack(found.whole(jax.tree.leaves(layers))), self.n)
+        known = (
+            *jax.tree.leaves(layers),
+            *(_of_each(p, self.n) for p in passing),
+        )
+        return errors, stacked(stack(found.whole(known)), self.n)
 
     def observe(self, residuals: Tree) -> Any:
-        found = jax.vmap(self.layer.observe, axis_size=self.n)(self._each(residuals))
+        each, whole = self._each(residuals)
+        found = jax.vmap(lambda r: self.layer.observe(whole(r)), axis_size=self.n)(each)
         return stacked(found, self.n)
 
     def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
@@ -130,10 +144,27 @@ class Repeat(Layer):
     def _split(self, key: Key) -> Any:
         return None if key is None else jax.random.split(key, self.n)
 
-    def _each(self, residuals: Tree) -> Any:
-        """The residuals of the layer, with a first axis of n."""
-        xs, y, rest = residuals
-        return rest.whole((xs, None if xs is None else jnp.concatenate([xs[1:], y[None]])))
+    def _route(self, layers: Any, x: Tree) -> "Route":
+        """Which entries the layer passes on: those of y that are the very arrays of x. One array
+        alone is none of them."""
+        leaves, structure = jax.tree.flatten(x)
+        moves = [True] * len(leaves)
+
+        def look(layer: Any, x: Tree) -> None:
+            y, _ = self.layer.forward(layer[0], x, layer[1])
+            self._check_output(x, y)
+            pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)
+            moves[1:] = [a is not b for a, b in pairs][1:]
+
+        if len(leaves) > 1:
+            jax.eval_shape(look, jax.tree.map(lambda leaf: leaf[0], layers), x)
+        return Route(tuple(moves), structure)
+
+    def _each(self, residuals: Tree) -> tuple[Any, Callable[[Any], Any]]:
+        """What the layers keep, with a first axis of n, and what makes residuals of that of one."""
+        xs, y, passing, rest = residuals
+        ys = jax.tree.map(lambda xs, y: jnp.concatenate([xs[1:], y[None]]), xs, y)
+        return (xs, ys, rest), lambda one: one[2].whole((*one[0], *one[1], *passing))
 
     def _check_params(self, params: Params) -> None:
         for path, leaf in jax.tree_util.tree_leaves_with_path(params):
@@ -145,39 +176,38 @@ class Repeat(Layer):
                 )
 
     def _check_output(self, x: Tree, y: Tree) -> None:
-        if (y.shape, y.dtype) != (x.shape, x.dtype):
+        before, behind = jax.tree.flatten(x), jax.tree.flatten(y)
+        pairs = zip(before[0], behind[0], strict=False)  # of structures that are compared below
+        kept = [(a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs]
+        if before[1] != behind[1] or not all(kept):
             raise ValueError(
-                f"{self!r}: expected a layer that keeps shape and dtype of x, {x.shape} "
-                f"{x.dtype}, got {y.shape} {y.dtype}; give it {x.shape[-1]} outputs, and put a "
-                "first layer of another width in front"
+                f"{self!r}: expected a layer that keeps shape and dtype of x, {described(x)}, got "
+                f"{described(y)}; give it {main_of(x).shape[-1]} outputs, and put a first layer of "
+                "another width in front"
             )
 
 
-class _Rest(Pytree):
-    """A tree without the arrays that are known from elsewhere: where each leaf is found, in those
-    and `others` together."""
-
-    others: tuple[Any, ...]
-    places: tuple[int, ...] = static()
-    structure: Any = static()
-
-    def needs(self, n: int) -> bool:
-        """Whether one of the first n known arrays is a leaf."""
-        return any(place < n for place in self.places)
-
-    def whole(self, known: Sequence[Any]) -> Any:
-        """The tree again."""
-        arrays = (*known, *self.others)
-        return self.structure.unflatten(arrays[place] for place in self.places)
+def _if(needed: bool, arrays: list[Any]) -> list[Any]:
+    """The arrays, or None in the place of each."""
+    return arrays if needed else [None] * len(arrays)
 
 
-def _without(tree: Tree, known: Sequence[Any]) -> _Rest:
-    """The tree without these very arrays, and with those that it holds twice only once."""
-    leaves, structure = jax.tree.flatten(tree)
-    arrays = list(known)
-    for leaf in leaves:
-        if not any(leaf is array for array in arrays):
-            arrays.append(leaf)
-    index = {id(array): place for place, array in reversed(list(enumerate(arrays)))}
-    places = tuple(index[id(leaf)] for leaf in leaves)
-    return _Rest(tuple(arrays[len(known) :]), places, structure)
+def _of_each(array: Any, n: int) -> Any:
+    return None if array is None else jnp.broadcast_to(array, (n, *array.shape))
+
+
+def _all_moving(step: Callable[..., Any], vx: Tree, layers: Any) -> Any:
+    """vx with zeros for what stays put in front of the first layer and moves behind it."""
+    first = jax.tree.map(lambda leaf: leaf[0], layers)
+    while not isinstance(vx, jax.Array):
+        filled = _filled(vx, jax.eval_shape(step, vx, first)[0])
+        if jax.tree.structure(filled) == jax.tree.structure(vx):
+            break
+        vx = filled
+    return vx
+
+
+def _filled(v: Tree, like: Tree) -> Any:
+    if isinstance(like, tuple):
+        return tuple(map(_filled, entries(v, len(like)), like))
+    return jnp.zeros(like.shape, like.dtype) if v is None and like is not None else v

@@ -154,6 +154,7 @@ PUBLIC = [
     Case(serial(Repeat(Skip(Join(serial(BOTH, nn.tanh))), 2), Take(0)), (7, 3), others=((7, 2),)),
     # wider than the parameters: what a narrow dtype rounds away no law of float64 would forgive
     Case(MixedPrecision(serial(Dense(7), nn.tanh, Dense(2)), "float64"), (2, 3, 5)),
+    Case(serial(MixedPrecision(Join(BOTH), "float64"), Take(0)), (5, 3), others=((5, 2),)),
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),
 ]
 

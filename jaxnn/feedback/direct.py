@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import check_outputs, count, described
 from jaxnn.core.layer import Layer, Read, mixing_layers, output_like, two_rows
 from jaxnn.core.refusals import located
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.feedback.matrices import still, weights_of
-from jaxnn.feedback.rules import BackwardRule, Passage
+from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward
 from jaxnn.initializers import Initializer, glorot
 from jaxnn.layers.combinators import Serial
 
@@ -48,13 +49,21 @@ class DirectFeedbackAlignment(BackwardRule):
         places, hidden, x = _places(params), [], two_rows(x)
         for i in range(places[-1] + 1):
             if i in places[1:]:
+                self._check_hidden(layer, x)
                 hidden.append(x)
             x = output_like(layer.layers[i], params[i], x, key)
+        check_outputs(WithBackward(layer, self), x)
         if x.ndim != 2:
             shape = ", ".join(map(str, x.shape[1:]))
             raise self.refuse(layer, f"expected outputs (batch, n), got (batch, {shape})")
         keys = jax.random.split(key, len(hidden))
         return tuple(self._drawn(k, h, x) for k, h in zip(keys, hidden, strict=True))
+
+    def _check_hidden(self, layer: Layer, x: Tree) -> None:
+        if isinstance(x, tuple):
+            raise self.refuse(
+                layer, f"expected layers from one array to one, got a hidden {described(x)}"
+            )
 
     def _drawn(self, key: Key, hidden: Any, e: Array) -> Any:
         flat = self.draw(key, (hidden.size // len(hidden), e.shape[-1]), e.dtype)
@@ -75,7 +84,7 @@ class DirectFeedbackAlignment(BackwardRule):
             if i in places[1:]:
                 d = jnp.tensordot(heard, feedback.pop(), (-1, -1))
             readings.append(reading)
-        return d, tuple(reversed(readings)), still(at.feedback, len(dy), read)
+        return d, tuple(reversed(readings)), still(at.feedback, count(dy), read)
 
     def compared(self, at: Passage) -> list[Any]:
         """B_l beside w_(l+1) ... w_L, what backprop would send down a network without activations;

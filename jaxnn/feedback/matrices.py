@@ -19,6 +19,7 @@ from jax.tree_util import tree_flatten_with_path
 
 from jaxnn.core.composed import Tied
 from jaxnn.core.factors import Factor
+from jaxnn.core.inputs import count
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
 from jaxnn.core.ranges import Positive
@@ -50,7 +51,7 @@ class Transport(BackwardRule):
     def learned(self, at: Passage, readings: Tree, dy: Tree, read: Read) -> Any:
         """The readings of the feedback weights; those of a fixed B say that its gradient is 0."""
         del readings
-        return still(at.feedback, len(dy), read)
+        return still(at.feedback, count(dy), read)
 
     def compared(self, at: Passage) -> list[Any]:
         return list(zip(self.sent(at), weights_of(at.params), strict=True))
@@ -144,7 +145,7 @@ class WeightMirror(FeedbackAlignment):
     """Rate of the mirror phase, times the learning rate."""
 
     def check(self, layer: Layer, params: Params, x: Tree) -> None:
-        if not isinstance(params, Affine):
+        if not isinstance(params, Affine) or isinstance(x, tuple):
             raise self.refuse(layer, f"expected one affine map, such as Dense, got {layer!r}")
 
     def keep(self, x: Tree, key: Key) -> Any:
@@ -157,7 +158,7 @@ class WeightMirror(FeedbackAlignment):
         xi = jax.random.normal(key_xi, x.shape, x.dtype)
         answer, residuals = at.layer.forward(silent, xi, key_layer)
         _, hebb = at.layer.backward(silent, residuals, -self.rate * answer, lambda factor: factor)
-        decay = Same(self.rate * b, jnp.ones(len(dy), b.dtype))
+        decay = Same(self.rate * b, jnp.ones(count(dy), b.dtype))
         return (read(Tied((hebb.w, decay))),)
 
 

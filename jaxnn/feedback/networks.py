@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
+from jaxnn.core.inputs import count
 from jaxnn.core.layer import Layer, Read, every_layer, map_inner, map_innermost
 from jaxnn.core.parameters import weights
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
@@ -158,7 +159,7 @@ class _Backprop(BackwardRule):
             look._replace(pair=next(pairs, None)) if weights(path) else look
             for (path, _), look in zip(leaves, structure.flatten_up_to(readings), strict=True)
         ]
-        return dx, structure.unflatten(looks), still(at.feedback, len(dy), read)
+        return dx, structure.unflatten(looks), still(at.feedback, count(dy), read)
 
 
 def _by_backprop(net: Layer) -> Layer:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnn.core.inputs import described
 from jaxnn.core.layer import Layer, Read, mixing_layers
 from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.refusals import check_record, require_key
@@ -165,12 +166,13 @@ class GradientReversal(BackwardRule):
     """How strongly it turns."""
 
     def check(self, layer: Layer, params: Params, x: Tree) -> None:
-        if not jnp.issubdtype(x.dtype, jnp.floating):
-            raise self.refuse(layer, f"expected floating-point x, whose dx turns, got {x.dtype}")
+        if not any(jnp.issubdtype(entry.dtype, jnp.floating) for entry in jax.tree.leaves(x)):
+            problem = f"expected floating-point x, whose dx turns, got {described(x)}"
+            raise self.refuse(layer, problem)
 
     def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         dx, readings = at.backprop(dy, read)
-        return -self.strength * dx, readings, ()
+        return jax.tree.map(lambda d: -self.strength * d, dx), readings, ()
 
 
 class GuidedBackprop(BackwardRule):

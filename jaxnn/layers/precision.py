@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
+from jaxnn.core.inputs import entries, main_of
 from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
 from jaxnn.core.reader import as_reader
 from jaxnn.core.refusals import float_dtype
@@ -57,14 +58,15 @@ class MixedPrecision(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self._inside().forward(self._down(params), self._down(x), key)
-        return y.astype(_outside(params, x)), (residuals, _Dtype(x.dtype))
+        of_x = jax.tree.map(lambda entry: _Dtype(entry.dtype), x)
+        return _cast(y, _outside(params, x)), (residuals, of_x)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
-        up = as_reader(read).after(lambda factor: _cast(factor, dy.dtype))
+        up = as_reader(read).after(lambda factor: _cast(factor, main_of(dy).dtype))
         params, down = self._down(params), self._down(dy)
         dx, readings = self._inside().backward(params, residuals, down, up)
-        return _cast(dx, of_x.dtype), readings
+        return _like(dx, of_x), readings
 
     def turn(
         self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
@@ -87,10 +89,10 @@ class MixedPrecision(Layer):
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         residuals, of_x = residuals
-        up = as_reader(read).after(lambda factor: _cast(factor, dy.dtype))
+        up = as_reader(read).after(lambda factor: _cast(factor, main_of(dy).dtype))
         params, down, rdown = map(self._down, (params, dy, rdy))
         dx, rdx, readings = self._inside().bend(params, residuals, tangents, down, rdown, up)
-        return _cast(dx, of_x.dtype), _cast(rdx, of_x.dtype), readings
+        return _like(dx, of_x), _like(rdx, of_x), readings
 
     def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
@@ -146,7 +148,14 @@ def _cast(tree: Tree, dtype: Dtype) -> Any:
     return jax.tree.map(cast, tree)
 
 
+def _like(dx: Tree, of_x: Tree) -> Any:
+    """dx with the dtypes of x, entry by entry."""
+    if isinstance(of_x, tuple):
+        return tuple(map(_like, entries(dx, len(of_x)), of_x))
+    return _cast(dx, of_x.dtype)
+
+
 def _outside(params: Params, x: Tree) -> Any:
-    """The dtype of outputs: that of the parameters, else that of x, else JAX's default float."""
+    """The dtype of outputs: that of the parameters, else of the main x, else JAX's default."""
     floating = (p for p in jax.tree.leaves(params) if jnp.issubdtype(p.dtype, jnp.floating))
-    return float_dtype(next(floating, x))
+    return float_dtype(next(floating, main_of(x)))

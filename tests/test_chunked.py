@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
+from experiments.bench.method import temporary
 from jaxnn import (
     BatchNorm,
     Chunked,
@@ -106,12 +107,50 @@ def test_it_trains_in_micro_batches_with_a_penalty_as_the_layer_does():
     assert_trees_close(*found, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", X)
+@pytest.mark.parametrize("batch_size", [0, 2])
+def test_it_is_evaluated_in_parts(kind, batch_size):
+    x = draw(jnp.zeros(X[kind]), 1)
+    y = np.random.default_rng(2).integers(0, 5, x.shape[:-1])
+    weights, loss = np.arange(3.0), nn.softmax_cross_entropy.replace(ignore_index=3)
+    params = draw(jax.eval_shape(serial(HEAD).init, KEY, x), 3)
+    found = [
+        nn.evaluate(
+            serial(head),
+            loss,
+            params,
+            x,
+            y,
+            weights=weights,
+            metrics=(nn.accuracy, nn.perplexity),
+            batch_size=batch_size,
+        )
+        for head in (Chunked(HEAD, 2), HEAD)
+    ]
+    assert_trees_close(*found, rtol=1e-6)
+
+
+def every_position(outputs, y):
+    """A score of an example as one."""
+    return (outputs.argmax(-1) == y).all(1).astype(outputs.dtype)
+
+
+def test_a_metric_of_whole_examples_sees_them_whole():
+    x = draw(jnp.zeros(X["time"]), 1)
+    params = draw(jax.eval_shape(HEAD.init, KEY, x), 3)
+    y = np.array(nn.predict(HEAD, params, x).argmax(-1))
+    y[0, 6] += 1
+    given = nn.softmax_cross_entropy, params, x, y % 5
+    found = nn.evaluate(Chunked(HEAD, 6), *given, metrics=(every_position,))
+    assert_trees_close(found, nn.evaluate(HEAD, *given, metrics=(every_position,)), rtol=1e-6)
+    assert found["every_position"] == pytest.approx(2 / 3)
+
+
 def temporaries(net, params, x, y):
     def run(params, x, y):
         return nn.backprop(net, nn.softmax_cross_entropy, params, x, y)
 
-    analysis = jax.jit(run).lower(params, x, y).compile().memory_analysis()
-    return getattr(analysis, "temp_size_in_bytes")  # noqa: B009
+    return temporary(jax.jit(run).lower(params, x, y).compile())
 
 
 IDS = jnp.zeros((4, 32), int)
@@ -135,6 +174,19 @@ def test_no_array_holds_all_logits(around):
         net = build(head)
         params = jax.eval_shape(net.init, KEY, x)
         sizes.append(temporaries(net, params, x, y))
+    assert sizes[0] < 0.5 * sizes[1]
+
+
+def test_no_array_holds_all_logits_in_evaluation():
+    x, y, sizes = jnp.zeros((128, 16)), jnp.zeros(128, int), []
+    for head in (Chunked(Dense(2048), 16), Dense(2048)):
+        params = jax.eval_shape(head.init, KEY, x)
+
+        def run(params, x, y, net=head):
+            return nn.evaluate(net, nn.softmax_cross_entropy, params, x, y, metrics=(nn.accuracy,))
+
+        compiled = jax.jit(run).lower(params, x, y).compile()
+        sizes.append(temporary(compiled))
     assert sizes[0] < 0.5 * sizes[1]
 
 

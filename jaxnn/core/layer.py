@@ -214,11 +214,6 @@ def map_innermost(
     return map_inner(inside, net, path)
 
 
-def turns(net: Layer) -> bool:
-    """Whether a layer in it goes through the loss part by part."""
-    return any(layer.turns for _, layer in every_layer(net))
-
-
 def mixing_layers(net: Layer) -> list[str]:
     """Path and name of each layer that mixes the examples of a batch."""
     return [f"{path} {layer!r}".strip() for path, layer in innermost(net) if layer.mixes_examples]

@@ -140,7 +140,10 @@ def _in_parts(
             x, aim = cut(given, start, length)
             values, dx, readings, _ = layer.turn(params, x, aim, read)
             losses, errors = sofar
-            losses = cut.put(losses, values, start) if cut.axis == 0 else losses + values
+            if cut.axis == 0:
+                losses = cut.put(losses, values, start)
+            else:
+                losses = jax.tree.map(jnp.add, losses, values)
             return (losses, cut.put(errors, dx, start)), None, readings
 
         return turned

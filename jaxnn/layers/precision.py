@@ -58,8 +58,7 @@ class MixedPrecision(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self._inside().forward(self._down(params), self._down(x), key)
-        of_x = jax.tree.map(lambda entry: _Dtype(entry.dtype), x)
-        return _cast(y, _outside(params, x)), (residuals, of_x)
+        return _cast(y, _outside(params, x)), (residuals, _dtypes(x))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
@@ -77,7 +76,7 @@ class MixedPrecision(Layer):
         values, dx, readings, observed = self._inside().turn(
             self._down(params), self._down(x), to, up, key
         )
-        return values, _cast(dx, x.dtype), readings, observed
+        return values, _like(dx, _dtypes(x)), readings, observed
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
@@ -123,6 +122,11 @@ class _Dtype(Static):
     """A dtype among residuals."""
 
     dtype: Any
+
+
+def _dtypes(x: Tree) -> Any:
+    """The dtype of every entry, as structure."""
+    return jax.tree.map(lambda entry: _Dtype(entry.dtype), x)
 
 
 class _Between(Pytree):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import count, in_parts
-from jaxnn.core.layer import Layer, mixing_layers, turns
+from jaxnn.core.layer import Layer, mixing_layers
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
 from jaxnn.losses.loss import Loss
@@ -15,7 +15,7 @@ from jaxnn.readings import Reading, gradient
 from jaxnn.readings.reading import Several, as_reading
 from jaxnn.sweep.backpropagation import output_shape, prepare
 from jaxnn.sweep.records import Batch, Objective
-from jaxnn.sweep.turning import through
+from jaxnn.sweep.turning import through, turns
 from jaxnn.sweep.weighing import example_errors, example_weights, reduced
 
 

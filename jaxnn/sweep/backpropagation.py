@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.inputs import as_array, as_arrays, check_examples, check_outputs, count
-from jaxnn.core.layer import Layer, check_network, mixing_layers, turns
+from jaxnn.core.layer import Layer, check_network, mixing_layers
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
@@ -18,7 +18,7 @@ from jaxnn.readings import gradient
 from jaxnn.readings.reading import as_reading
 from jaxnn.sweep.mixing import Mixing, OneByOne, check_mixing, with_constant_statistics
 from jaxnn.sweep.records import Batch, Objective
-from jaxnn.sweep.turning import turned
+from jaxnn.sweep.turning import turned, turns
 from jaxnn.sweep.weighing import example_errors, example_weights, reduced, weighed
 
 

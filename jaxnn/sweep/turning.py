@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import check_outputs
+from jaxnn.core.layer import Layer, every_layer
 from jaxnn.core.types import Array, ArrayLike, Dtype, Params, Tree
 from jaxnn.core.values import Pytree
 from jaxnn.losses.loss import Loss
@@ -31,6 +32,11 @@ class Turning(Pytree):
                 f"{outputs.shape}; give the loss a `positions(y)` that says for which of them y is"
             )
         return example_errors(self.loss, outputs, self.y, self.own)
+
+
+def turns(net: Layer) -> bool:
+    """Whether a layer in it goes through the loss part by part."""
+    return any(layer.turns for _, layer in every_layer(net))
 
 
 def through(

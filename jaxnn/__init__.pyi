@@ -55,6 +55,7 @@ from jaxnn.losses import (
     half_square as half_square,
     l1 as l1,
     l2 as l2,
+    linear_cross_entropy as linear_cross_entropy,
     sigmoid_cross_entropy as sigmoid_cross_entropy,
     softmax_cross_entropy as softmax_cross_entropy,
     sum_square as sum_square,

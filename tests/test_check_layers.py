@@ -102,8 +102,8 @@ class OneUseOnly(TiedTable):
 
 class NoCellCarry(LSTM):
     def backward(self, params, residuals, dy, read):
-        x, (h0, c0, *rest) = residuals
-        return super().backward(params, (x, (h0, 0 * c0, *rest)), dy, read)
+        x, lengths, (h0, c0, *rest) = residuals
+        return super().backward(params, (x, lengths, (h0, 0 * c0, *rest)), dy, read)
 
 
 MISTAKES = [

@@ -6,10 +6,13 @@
     turn(params, x, aim, read, key=None)   -> (values, dx, readings, observed)    all of it in one
 
 The batch is the first axis, features are the last, and a parameter is summed over all axes in
-front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x (None if x is
-of integers, which have no derivative), and the readings: the structure of params, with
-`read(factor)` where a parameter was. The factor holds what the parameter's gradient is made of;
-`read` decides what becomes of it, see `jaxnn.readings`.
+front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x, and the
+readings: the structure of params, with `read(factor)` where a parameter was. The factor holds what
+the parameter's gradient is made of; `read` decides what becomes of it, see `jaxnn.readings`.
+
+x and y are an array each, or a tuple of arrays (main, *others) that all have the batch first, see
+`jaxnn.layers.routing`; dx and dy are shaped alike. Integers have no derivative: in its place stands
+None. An entry that y does not depend on has zeros.
 
 Residuals are a pytree of arrays, the least that makes `backward` cheap. A shape that backward
 needs travels in a `Shape`, because a plain tuple of ints would turn into arrays between two jits.
@@ -21,7 +24,8 @@ Hessian (`jaxnn.curvature`). A layer does without them until somebody asks for s
     bend(params, residuals, tangents, dy, rdy, read)    -> (dx, rdx, readings) as backward
 
 A tangent, the derivative along that motion, is called `v` + name; that of something that runs
-backward is called `r` + name, for Pearlmutter's R. None stands for the tangent of what stays put.
+backward is called `r` + name, for Pearlmutter's R. None stands for the tangent of what stays put,
+one None for a whole tuple.
 """
 
 import dataclasses

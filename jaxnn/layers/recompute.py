@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.layer import Layer, check_layers
@@ -60,14 +58,14 @@ class Recompute(Layer):
         return self.layer.bend(params, residuals, tangents, dy, rdy, read)
 
     def _again(self, params: Params, residuals: Tree, *others: Tree) -> tuple[Any, ...]:
-        """(params, residuals of the layer, *others), forward once more. Behind the barrier XLA does
-        not notice that it has computed this before, nor does it begin before `others` are there."""
-        kept, key, _ = residuals
-        raw = key if key is None else jax.random.key_data(key)
-        params, x, raw, others = lax.optimization_barrier((params, kept, raw, others))
-        if key is not None and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-            raw = jax.random.wrap_key_data(raw, impl=jax.random.key_impl(key))
-        return params, self.layer.forward(params, x, raw)[1], *others
+        """(params, residuals of the layer, *others), forward once more. At the first barrier XLA
+        does not notice that it has computed this before, nor does it begin before `others` are
+        there; at the second it does not keep what forward and backward compute alike."""
+        x, key, _ = residuals
+        params, x, key, others = lax.optimization_barrier((params, x, key, others))
+        residuals = self.layer.forward(params, x, key)[1]
+        residuals, others = lax.optimization_barrier((residuals, others))
+        return params, residuals, *others
 
     def observe(self, residuals: Tree) -> Any:
         return residuals[2]

@@ -9,17 +9,20 @@ reading. So a layer is written once for all readings, and a reading once for all
 are each example's own, unweighted: the weights c of the examples in the objective (1/N for a mean)
 enter only in `contract`.
 
-A new kind of factor is one class here with one method, `total`.
+A new kind of factor is one class here with one method, `total`. One that is a `Terms` besides adds
+up narrow terms with wide sums, as mixed precision wants it.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.types import Array, ArrayLike
+from jaxnn.core.trees import cast, wide_dtype
+from jaxnn.core.types import Array, ArrayLike, Dtype
 from jaxnn.core.values import Pytree, static
 
 
@@ -58,6 +61,17 @@ class Factor(Pytree):
         """
         return self, lambda some: some
 
+    def summed_in(self, dtype: Dtype) -> "Factor":
+        """The factor with gradients of that dtype, added up in it: by default of converted terms,
+        where a `Terms` leaves them as they are."""
+
+        def change(node: Any) -> Any:
+            inner = node is not self and isinstance(node, Factor)
+            return node.summed_in(dtype) if inner else cast(node, dtype)
+
+        others = lambda node: node is not self and isinstance(node, Factor)  # noqa: E731
+        return jax.tree.map(change, self, is_leaf=others)
+
     def errors(self) -> tuple[Array, ...]:
         """d of each use of the parameter, (batch, ...); none where gradients are formed already."""
         return (getattr(self, "d"),)  # noqa: B009
@@ -85,7 +99,48 @@ class Factor(Pytree):
         return jax.vmap(lambda one: build(one).contract())(batches)
 
 
-class Outer(Factor):
+class Terms(Factor):
+    """A factor of terms that may be narrower than their sums: those are in `sums`, a dtype."""
+
+    _: KW_ONLY
+    sums: Any = static(default=None)
+    """The dtype of the gradients; None is that of the terms."""
+
+    def into(self, dtype: Dtype) -> Dtype:
+        """The dtype in which terms of that dtype are added up: the wider of both."""
+        given = jnp.dtype(dtype)
+        wider = self.sums is not None and jnp.dtype(self.sums).itemsize > given.itemsize
+        return jnp.dtype(self.sums) if wider else given
+
+    def contract(self, c: ArrayLike = 1.0) -> Array:
+        d: Array = getattr(self, "d")  # noqa: B009
+        wide = self.into(d.dtype)
+        if wide == d.dtype or not jnp.ndim(c):
+            total = super().contract(c)
+        else:  # c d has to be narrow again, and is largest where c is
+            c = jnp.asarray(c, wide)
+            top = jnp.abs(c).max()
+            shares = c / jnp.where(top > 0, top, 1)
+            total = top * self.total(along_batch(shares, d.astype(wide)).astype(d.dtype))
+        return total if self.sums is None else total.astype(self.sums)
+
+    def summed_in(self, dtype: Dtype) -> "Factor":
+        return self.replace(sums=dtype)
+
+    def widened(self) -> "Factor":
+        """The factor with terms as wide as its sums, and at least in float32."""
+
+        def widen(leaf: Array) -> Any:
+            return cast(leaf, self.into(wide_dtype(leaf)))
+
+        return jax.tree.map(widen, self)
+
+    def errors(self) -> tuple[Array, ...]:
+        d: Array = getattr(self, "d")  # noqa: B009
+        return (d.astype(self.into(d.dtype)),)
+
+
+class Outer(Terms):
     """dw = sum a (x) d over the batch and all inner axes: the weight of an affine map.
 
     a (*batch, n_in), d (*batch, n_out); dw (n_in, n_out), or (n_out, n_in) if `transpose`.
@@ -97,8 +152,10 @@ class Outer(Factor):
 
     def total(self, d: Array) -> Array:
         left, right = (d, self.a) if self.transpose else (self.a, d)
-        every = tuple(range(d.ndim - 1))
-        return jnp.tensordot(left, right, (every, every))
+        every, wide = tuple(range(d.ndim - 1)), self.into(d.dtype)
+        if wide.itemsize > 4:  # no device adds up narrow products in float64
+            left, right = left.astype(wide), right.astype(wide)
+        return jnp.tensordot(left, right, (every, every), preferred_element_type=wide)
 
     def transposed(self) -> "Outer":
         return self.replace(transpose=not self.transpose)
@@ -109,17 +166,17 @@ class Outer(Factor):
         return (d, a) if self.transpose else (a, d)
 
 
-class Sum(Factor):
+class Sum(Terms):
     """db = sum of d over all axes in front of the parameter's own `rank`: biases and shifts."""
 
     d: Any
     rank: int = static(default=1)
 
     def total(self, d: Array) -> Array:
-        return d.sum(tuple(range(d.ndim - self.rank)))
+        return d.sum(tuple(range(d.ndim - self.rank)), dtype=self.into(d.dtype))
 
 
-class Scaled(Factor):
+class Scaled(Terms):
     """dscale = sum of x * d over all axes in front of the parameter's own `rank`: scales."""
 
     x: Any
@@ -127,10 +184,11 @@ class Scaled(Factor):
     rank: int = static(default=1)
 
     def total(self, d: Array) -> Array:
-        return (self.x * d).sum(tuple(range(d.ndim - self.rank)))
+        wide = self.into(d.dtype)
+        return (self.x.astype(wide) * d.astype(wide)).sum(tuple(range(d.ndim - self.rank)))
 
 
-class Rows(Factor):
+class Rows(Terms):
     """drows = scatter-add of d into the rows that were looked up: embeddings.
 
     ids (*batch,), d (*batch, width); drows (n, width). An id met k times gets k terms.
@@ -141,8 +199,8 @@ class Rows(Factor):
     n: int = static()
 
     def total(self, d: Array) -> Array:
-        rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1])
-        table = jnp.zeros((self.n, d.shape[-1]), d.dtype).at[self.ids.reshape(-1)]
+        rows = d.reshape(math.prod(d.shape[:-1]), d.shape[-1]).astype(self.into(d.dtype))
+        table = jnp.zeros((self.n, d.shape[-1]), rows.dtype).at[self.ids.reshape(-1)]
         return table.add(rows, mode="drop", wrap_negative_indices=False)
 
     def distinct(self) -> tuple[Array, Array]:
@@ -158,13 +216,13 @@ class Rows(Factor):
         return jnp.matmul(same, positions(self.d), precision="highest"), share
 
 
-class Formed(Factor):
+class Formed(Terms):
     """Gradients of the examples that are formed already: G(d[n]) = d[n]."""
 
     d: Any
 
     def total(self, d: Array) -> Array:
-        return d.sum(0)
+        return d.sum(0, dtype=self.into(d.dtype))
 
     def errors(self) -> tuple[Array, ...]:
         return ()

@@ -20,13 +20,24 @@ def wide_dtype(leaf: Array) -> Dtype:
 
 
 def wide(tree: Tree) -> Tree:
-    """The tree with its floating-point leaves at least in float32, for sums of squares."""
+    """The tree with its floating-point leaves at least in float32, for sums of squares. A node that
+    has `widened` does it itself."""
 
-    def widen(leaf: Array) -> Array:
-        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return leaf.astype(wide_dtype(leaf)) if floating else leaf
+    def widen(node: Any) -> Any:
+        return node.widened() if hasattr(node, "widened") else cast(node, wide_dtype(node))
 
-    return jax.tree.map(widen, tree)
+    return jax.tree.map(widen, tree, is_leaf=lambda node: hasattr(node, "widened"))
+
+
+def cast(tree: Tree, dtype: Dtype) -> Any:
+    """The tree with its floating-point arrays of that dtype, unless that is one of integers."""
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return tree
+
+    def convert(leaf: Array) -> Any:
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return jax.tree.map(convert, tree)
 
 
 def global_norm(tree: Tree) -> Array:

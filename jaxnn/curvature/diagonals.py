@@ -109,7 +109,7 @@ class GGNDiagonal(Reading):
     def pull(self, swept: Swept) -> Tree:
         def squares(v: Tree) -> Tree:
             def of(factor: Any) -> Array:
-                return wide(factor.d) ** 2 if _apart(factor) else second_moment(factor)
+                return wide(factor).d ** 2 if _apart(factor) else second_moment(factor)
 
             return over(Factor, of, _column(swept, unit(v, swept.outputs)))
 

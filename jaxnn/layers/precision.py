@@ -10,7 +10,8 @@ from jaxnn.core.inputs import entries, main_of
 from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
 from jaxnn.core.reader import as_reader
 from jaxnn.core.refusals import float_dtype
-from jaxnn.core.types import Aim, Array, Dtype, Key, Params, Tree
+from jaxnn.core.trees import cast
+from jaxnn.core.types import Aim, Key, Params, Tree
 from jaxnn.core.values import Pytree, Static
 
 _DTYPES = ("bfloat16", "float32", "float64")
@@ -26,11 +27,12 @@ class MixedPrecision(Layer):
     typed like the parameters, which gives a loss float32 outputs, and dx like x. Integers are not
     converted; `Pixels`, `OneHot` and others with a field `dtype` make numbers of `dtype` of them.
 
-    Activations and errors are in `dtype`: in bfloat16 the residuals take half the memory. `read`
-    gets factors converted up, so sums over the batch and the weights of the examples have the
-    digits of the parameters, whatever the reading; what is summed has those of `dtype`. bfloat16
-    keeps 8 bits of precision and the range of float32, so errors need no scale. It is meant for
-    accelerators: XLA on a CPU multiplies in float32, and takes more time and memory for it.
+    Activations and errors are in `dtype`: in bfloat16 the residuals take half the memory. Factors
+    stay as they are, so all products are of numbers of `dtype`; those of gradients add up in the
+    dtype of the parameters, and readings that square are taken in float32 at least. Where examples
+    have weights of their own, weight times error is rounded once more. bfloat16 keeps 8 bits of
+    precision and the range of float32, so errors need no scale. It is meant for accelerators: XLA
+    on a CPU multiplies in float32, and takes more time and memory for it.
 
     Batch-norm takes its moments in `dtype` as well; inside a bfloat16 network
     `MixedPrecision(BatchNorm(), "float32")` takes them in float32. Running statistics are float32
@@ -58,11 +60,11 @@ class MixedPrecision(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self._inside().forward(self._down(params), self._down(x), key)
-        return _cast(y, _outside(params, x)), (residuals, _dtypes(x))
+        return cast(y, _outside(params, x)), (residuals, _dtypes(x))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
-        up = as_reader(read).after(lambda factor: _cast(factor, main_of(dy).dtype))
+        up = as_reader(read).after(lambda factor: factor.summed_in(main_of(dy).dtype))
         params, down = self._down(params), self._down(dy)
         dx, readings = self._inside().backward(params, residuals, down, up)
         return _like(dx, of_x), readings
@@ -71,7 +73,7 @@ class MixedPrecision(Layer):
         self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
     ) -> tuple[Tree, Tree, Tree, Any]:
         outside = _outside(params, x)
-        up = as_reader(read).after(lambda factor: _cast(factor, outside))
+        up = as_reader(read).after(lambda factor: factor.summed_in(outside))
         to = _Between(aim, _Dtype(outside), _Dtype(canonicalize_dtype(self.dtype)))
         values, dx, readings, observed = self._inside().turn(
             self._down(params), self._down(x), to, up, key
@@ -82,13 +84,13 @@ class MixedPrecision(Layer):
         residuals, of_x = residuals
         down, vparams, vx = map(self._down, (params, vparams, vx))
         vy, tangents = self._inside().push(down, residuals, vparams, vx)
-        return _cast(vy, _outside(params, of_x)), tangents
+        return cast(vy, _outside(params, of_x)), tangents
 
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         residuals, of_x = residuals
-        up = as_reader(read).after(lambda factor: _cast(factor, main_of(dy).dtype))
+        up = as_reader(read).after(lambda factor: factor.summed_in(main_of(dy).dtype))
         params, down, rdown = map(self._down, (params, dy, rdy))
         dx, rdx, readings = self._inside().bend(params, residuals, tangents, down, rdown, up)
         return _like(dx, of_x), _like(rdx, of_x), readings
@@ -101,7 +103,7 @@ class MixedPrecision(Layer):
         return self.replace(layer=layer), params
 
     def _down(self, tree: Tree) -> Any:
-        return _cast(tree, canonicalize_dtype(self.dtype))
+        return cast(tree, canonicalize_dtype(self.dtype))
 
     def _inside(self) -> Layer:
         """The layer, with those in it that make numbers of integers making numbers of `dtype`."""
@@ -137,26 +139,15 @@ class _Between(Pytree):
     inside: _Dtype
 
     def __call__(self, y: Tree) -> tuple[Tree, Tree]:
-        values, dy = self.aim(_cast(y, self.outside.dtype))
-        return values, _cast(dy, self.inside.dtype)
-
-
-def _cast(tree: Tree, dtype: Dtype) -> Any:
-    """The tree with its floating-point arrays of that dtype, unless that is one of integers."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        return tree
-
-    def cast(leaf: Array) -> Any:
-        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-    return jax.tree.map(cast, tree)
+        values, dy = self.aim(cast(y, self.outside.dtype))
+        return values, cast(dy, self.inside.dtype)
 
 
 def _like(dx: Tree, of_x: Tree) -> Any:
     """dx with the dtypes of x, entry by entry."""
     if isinstance(of_x, tuple):
         return tuple(map(_like, entries(dx, len(of_x)), of_x))
-    return _cast(dx, of_x.dtype)
+    return cast(dx, of_x.dtype)
 
 
 def _outside(params: Params, x: Tree) -> Any:

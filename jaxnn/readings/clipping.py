@@ -54,7 +54,7 @@ class clipped(Reading):  # written like a function, because it is used like one
 
         def contract(factor: Factor, squares: Array) -> Any:
             s = self._scales(jnp.sqrt(squares))
-            return factor.contract(jnp.asarray(c, s.dtype) * s)
+            return wide(factor).contract(jnp.asarray(c, s.dtype) * s)  # s d rounded could pass it
 
         return over(Factor, contract, readings, squares)
 

@@ -10,6 +10,7 @@ from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
 from jaxnn.core.ranges import Positive
 from jaxnn.core.refusals import check_features, check_record, dtype_of
+from jaxnn.core.trees import cast, wide_dtype
 from jaxnn.core.types import Key, Params, Tree
 
 
@@ -32,9 +33,10 @@ class BatchNorm(Layer):
     before an activation to normalise the pre-activation, or after it for the output.
 
     The examples of a batch mix: per-example quantities do not exist. Residuals: xhat, s and the
-    moments, which `observe` hands to the training loop. Frozen, it is the `Rescale` with m and v of
-    the statistics. Raises ValueError for fewer than two rows to take a mean over, and an x of fewer
-    than two axes; TypeError for an x that is not floating point.
+    moments, which `observe` hands to the training loop. Where x is narrower than float32, all but
+    xhat and y is in float32. Frozen, it is the `Rescale` with m and v of the statistics. Raises
+    ValueError for fewer than two rows to take a mean over, and an x of fewer than two axes;
+    TypeError for an x that is not floating point.
     Source: Ioffe and Szegedy 2015, algorithms 1 and 2.
     """
 
@@ -58,20 +60,22 @@ class BatchNorm(Layer):
                 f"{self!r}: expected two or more rows to take a mean over, got x of shape "
                 f"{x.shape}; choose a batch size that leaves no single example over"
             )
-        m = x.mean(rows)
-        centred = x - m
+        wide = x.astype(wide_dtype(x))
+        m = wide.mean(rows)
+        centred = wide - m
         v = (centred * centred).mean(rows)
         s = lax.rsqrt(v + self.eps)
-        xhat = centred * s
+        xhat = (centred * s).astype(x.dtype)
         y = params.scale * xhat + params.shift if self.learned else xhat
         return y, (xhat, s, Moments(m, v))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         xhat, s, _ = residuals
-        rows = tuple(range(dy.ndim - 1))
-        gain, n = params.scale * s if self.learned else s, dy.size // dy.shape[-1]
+        rows, n = tuple(range(dy.ndim - 1)), dy.size // dy.shape[-1]
+        gain = params.scale.astype(s.dtype) * s if self.learned else s
+        x, d = xhat.astype(s.dtype), dy.astype(s.dtype)
         # these sums are dshift and dscale: computed once, and xhat need not be stored for them
-        dx = gain * (dy - dy.sum(rows) / n - xhat * ((xhat * dy).sum(rows) / n))
+        dx = (gain * (d - d.sum(rows) / n - x * ((x * d).sum(rows) / n))).astype(dy.dtype)
         return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
 
     def observe(self, residuals: Tree) -> Moments:
@@ -84,9 +88,11 @@ class BatchNorm(Layer):
                 "state.statistics of a training, or average_statistics(net, params, x)"
             )
         s = lax.rsqrt(statistics.variance + self.eps)
-        scale = params.scale * s if self.learned else s
-        shift = params.shift if self.learned else jnp.zeros_like(s)
-        return Rescale(), ScaleShift(scale, shift - statistics.mean * scale)
+        if not self.learned:
+            return Rescale(), ScaleShift(s, -statistics.mean * s)
+        scale, shift = (p.astype(s.dtype) for p in params)
+        found = ScaleShift(scale * s, shift - statistics.mean * (scale * s))
+        return Rescale(), cast(found, params.scale.dtype)
 
 
 class Rescale(Layer):

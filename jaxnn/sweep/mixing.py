@@ -26,7 +26,7 @@ from jaxnn.core.factors import Factor, Formed, Outer, Sum
 from jaxnn.core.layer import Layer, Read, map_innermost, mixing_layers
 from jaxnn.core.parameters import Affine
 from jaxnn.core.swept import Swept
-from jaxnn.core.trees import over
+from jaxnn.core.trees import cast, over
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.batch_norm import BatchNorm
 from jaxnn.layers.combinators import Serial
@@ -83,13 +83,13 @@ class _Constant(Layer):
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
         frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
-        return y, (residuals, frozen.forward(p, x, key)[1])
+        return y, (residuals, frozen.forward(cast(p, x.dtype), x, key)[1])
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_frozen = residuals
         frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
         _, readings = self.layer.backward(params, residuals, dy, read)
-        return frozen.backward(p, of_frozen, dy, lambda factor: factor)[0], readings
+        return frozen.backward(cast(p, dy.dtype), of_frozen, dy, lambda factor: factor)[0], readings
 
     def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
@@ -137,7 +137,7 @@ def _up_to_the_last(layers: Any, params: Params, residuals: Tree, dy: Tree) -> t
         return _one_by_one(Serial(layers), params, residuals, dy)
     xhat, s, _ = residuals[-1]
     scaled = params[-1].scale * dy if layers[-1].learned else dy
-    w = before_batch_norm(residuals[-2], xhat, s, scaled)
+    w = before_batch_norm(residuals[-2], xhat, s.astype(dy.dtype), scaled)
     dense = Affine(w, Sum(jnp.zeros_like(dy)) if layers[-2].bias else None)
     _, norm = layers[-1].backward(params[-1], residuals[-1], dy, lambda factor: factor)
     front = params[:-2]

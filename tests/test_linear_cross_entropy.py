@@ -60,8 +60,8 @@ def test_a_narrow_dtype_has_sums_in_float32():
     value, grads = linear_cross_entropy(x, w, LABELS, b, rows=3, columns=4)
     assert value.dtype == jnp.float32
     assert {leaf.dtype for leaf in grads} == {jnp.dtype(jnp.bfloat16)}
-    wide = [a.astype(jnp.float32) for a in (x, w, b)]
-    exact, _ = by_autodiff(*wide[:2], LABELS, wide[2], jnp.ones(N))
+    x, w, b = (a.astype(jnp.float32) for a in (x, w, b))
+    exact, _ = by_autodiff(x, w, LABELS, b, jnp.ones(N))
     # the digits that bfloat16 loses are in the weights already, so little is lost on the way
     assert value == pytest.approx(float(exact), rel=1e-5)
 

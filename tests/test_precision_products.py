@@ -1,4 +1,4 @@
-"""In which dtypes a program in mixed precision multiplies and adds, read from the program itself."""
+"""In which dtypes a program in mixed precision multiplies and adds, read from its text."""
 
 import re
 

@@ -34,8 +34,9 @@ class MixedPrecision(Layer):
     precision and the range of float32, so errors need no scale. It is meant for accelerators: XLA
     on a CPU multiplies in float32, and takes more time and memory for it.
 
-    Batch-norm takes its moments in float32, and so are running statistics. Frozen, it is the frozen network in the same `dtype`. Shapes, residuals and other
-    errors are those of the layer. Raises ValueError for a dtype but bfloat16, float32 and float64.
+    Batch-norm takes its moments in float32, and so are running statistics. Frozen, it is the frozen
+    network in the same `dtype`. Shapes, residuals and other errors are those of the layer. Raises
+    ValueError for a dtype but bfloat16, float32 and float64.
     Source: Micikevicius et al. 2018, section 3.1; bfloat16: Kalamkar et al. 2019.
     """
 

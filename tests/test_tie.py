@@ -41,6 +41,23 @@ def test_it_trains_is_saved_and_loaded(tmp_path):
     assert_trees_close(nn.load(tmp_path / "net.safetensors", state.params), state.params, rtol=0)
 
 
+@pytest.mark.usefixtures("x64")
+def test_kfac_finds_the_layers_of_a_repeat_inside():
+    middle = nn.Repeat(nn.Skip(Dense(3)), 2)
+    net = serial(Embedding(5, 3), middle, Dense(3), nn.tanh, Dense(3), Dense(5))
+    tied = Tie(net, (("[0].rows", "[5].w"), ("[2].w", "[4].w")))
+    params = draw(jax.eval_shape(tied.init, KEY, IDS), 1)
+    given = nn.softmax_cross_entropy, params, IDS, IDS
+    found = nn.backprop(tied, *given, read=nn.curvature.kronecker)[1]
+    full = tied._full(params)
+    apart = nn.backprop(net, given[0], full, IDS, IDS, read=nn.curvature.kronecker)[1]
+    assert_trees_close(found[1], apart[1], rtol=1e-12)
+    sums = (apart[2].w.inputs + apart[4].w.inputs) / 2, apart[2].w.errors + apart[4].w.errors
+    assert_trees_close(tuple(found[2].w), sums, rtol=1e-12)
+    assert found[0].rows is None
+    assert found[4].w is None
+
+
 def test_a_table_with_as_many_rows_as_columns_is_used_transposed():
     net = Tie(serial(Embedding(3, 3), Dense(3, bias=False)), ("[0].rows", "[1].w"))
     params = draw(jax.eval_shape(net.init, KEY, IDS), 1)

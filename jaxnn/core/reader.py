@@ -13,6 +13,8 @@ stand for `read`; of one that says nothing about itself, factors are kept until 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jax import lax
+
 from jaxnn.core.composed import Stacked
 from jaxnn.core.factors import Factor
 from jaxnn.core.trees import over
@@ -30,6 +32,12 @@ class Reader(NamedTuple):
 
     def __call__(self, factor: Factor) -> Any:
         return self.function(factor)
+
+    def whole(self, factor: Factor) -> Any:
+        """The reading of a factor that was kept; of n equal layers, one layer after the other."""
+        if self.layers is None or not isinstance(factor, Stacked):
+            return self(factor)
+        return self.layers(lax.map(self.whole, factor.layers))
 
     def after(self, change: Callable[[Any], Any]) -> "Reader":
         """The same reading of `change(factor)`."""

@@ -61,7 +61,7 @@ def _read(read: Reader, found: tuple[Any, ...], axis: int) -> Any:
     if not isinstance(found[0], Found):
         return found[0]
     first, *others = (one.value for one in found)
-    return read(joined(first, others, axis))
+    return read.whole(joined(first, others, axis))
 
 
 @singledispatch

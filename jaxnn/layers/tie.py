@@ -117,7 +117,7 @@ class Tie(Layer):
         read, uses = as_reader(read), list(self._uses(params))
         if read.linear:
             return read, lambda readings: _joined(uses, readings, _Use.added)
-        return keep, lambda readings: over_found(read, _joined(uses, readings, _Use.tied))
+        return keep, lambda readings: over_found(read.whole, _joined(uses, readings, _Use.tied))
 
 
 class _Use(NamedTuple):

@@ -10,7 +10,7 @@ import jaxnn as nn
 from experiments.__main__ import main
 from experiments.bench import gate
 from experiments.bench.gate_programs import LAYERS, LOSSES, ON_IDS, Call, Program, programs
-from jaxnn.core.layer import every_layer
+from jaxnn.core.walk import every_layer
 from tests.public import public as names
 
 VERSION = f"jax {jax.__version__} {jax.default_backend()}"

@@ -8,8 +8,8 @@ from jax.flatten_util import ravel_pytree
 
 import jaxnn as nn
 from jaxnn.core.factors import along_batch
-from jaxnn.core.layer import every_layer, mixing_layers
 from jaxnn.core.swept import Swept
+from jaxnn.core.walk import every_layer, mixing_layers
 from jaxnn.curvature.diagonals import ggn_diagonal, hessian_diagonal
 from jaxnn.curvature.products import gnvp, hvp
 from jaxnn.layers.elementwise import Activation

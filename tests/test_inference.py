@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Embedding, OneHot, freeze, serial
-from jaxnn.core.layer import mixing_layers
+from jaxnn.core.walk import mixing_layers
 from jaxnn.layers import Rescale
 from jaxnn.training.inference import Statistics
 from tests.compare import KEY, assert_trees_close, draw

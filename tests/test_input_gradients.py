@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.core.layer import inner_layers, mixing_layers
+from jaxnn.core.walk import inner_layers, mixing_layers
 from jaxnn.curvature.input_gradients import (
     input_gradient,
     input_jacobian,

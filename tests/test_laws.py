@@ -9,7 +9,7 @@ import pytest
 import jaxnn as nn
 from jaxnn.check import assert_layer
 from jaxnn.core.inputs import count
-from jaxnn.core.layer import every_layer, mixing_layers
+from jaxnn.core.walk import every_layer, mixing_layers
 from tests.cases import CASES, PUBLIC, name
 from tests.compare import KEY, assert_trees_close, by_hand, draw, setting
 from tests.public import public

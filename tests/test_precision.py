@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 import jaxnn as nn
 from jaxnn import Dense, MixedPrecision, serial, softmax_cross_entropy
-from jaxnn.core.layer import mixing_layers
+from jaxnn.core.walk import mixing_layers
 from tests.compare import KEY, assert_trees_close, by_hand, draw, setting
 
 x64 = pytest.mark.usefixtures("x64")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnn.core.layer import mixing_layers
+from jaxnn.core.walk import mixing_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import (
     Noise,

@@ -12,8 +12,8 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import BatchNorm, Dense, Dropout, Repeat, serial
-from jaxnn.core.layer import mixing_layers
 from jaxnn.core.leaves import without
+from jaxnn.core.walk import mixing_layers
 from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
 from tests.compare import KEY, assert_trees_close, draw

@@ -21,7 +21,7 @@ from experiments.report.words import set_to
 from experiments.training import history
 from experiments.training.display import score_of
 from experiments.training.notes import short
-from jaxnn.core.layer import innermost
+from jaxnn.core.walk import innermost
 
 
 def curves(found: Source) -> Section | None:

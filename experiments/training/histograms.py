@@ -19,8 +19,8 @@ import jaxnn as nn
 from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
 from jaxnn.core import Factor, Tied
-from jaxnn.core.layer import every_layer, innermost, paths_of
 from jaxnn.core.notes import seen
+from jaxnn.core.walk import every_layer, innermost, paths_of
 from jaxnn.core.watch import watched
 from jaxnn.layers.elementwise import Activation
 

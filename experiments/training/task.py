@@ -10,7 +10,7 @@ from experiments.common.failures import ConfigError
 from experiments.config import Experiment, Train
 from experiments.data import Dataset
 from experiments.training import build
-from jaxnn.core.layer import mixing_layers
+from jaxnn.core.walk import mixing_layers
 from jaxnn.optim.asking import asks_more
 
 

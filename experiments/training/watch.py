@@ -23,8 +23,8 @@ from experiments.training import build
 from experiments.training.loop import Epoch, run_key
 from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
-from jaxnn.core.layer import paths_of
 from jaxnn.core.notes import seen
+from jaxnn.core.walk import paths_of
 from jaxnn.core.watch import watched
 from jaxnn.fast import draws
 from jaxnn.sweep.records import Batch, Objective

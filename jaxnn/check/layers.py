@@ -11,8 +11,9 @@ from jaxnn.check.problem import Problem
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
 from jaxnn.check.walk import at_fault, layer_problem, loss_at_fault, with_names
-from jaxnn.core.layer import Layer, inner_layers, shape_like
+from jaxnn.core.layer import Layer, shape_like
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.walk import inner_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient
 from jaxnn.sweep.backpropagation import prepare, sweep

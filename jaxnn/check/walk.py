@@ -16,9 +16,10 @@ from jaxnn.check.problem import Problem
 from jaxnn.check.report.record import Finding
 from jaxnn.check.report.report import Report
 from jaxnn.check.trial.verify import verify
-from jaxnn.core.layer import Layer, inner_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.notes import seen
 from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.walk import inner_layers
 from jaxnn.core.watch import watched_throughout
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import gradient

@@ -11,10 +11,11 @@ from typing import Any
 
 import jax
 
-from jaxnn.core.layer import Layer, map_inner, map_innermost, mixing_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.notes import Seen
 from jaxnn.core.types import Key, Params, Read, Tree
 from jaxnn.core.values import Pytree
+from jaxnn.core.walk import map_inner, map_innermost, mixing_layers
 
 
 class Noted(Pytree):

@@ -13,11 +13,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import Factor, Outer, Scaled, Sum
-from jaxnn.core.layer import Layer, curved_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.swept import Swept
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.core.values import static
+from jaxnn.core.walk import curved_layers
 from jaxnn.curvature.roots import asked_of, n_columns, random_signs, unit
 from jaxnn.losses.loss import Loss
 from jaxnn.readings.moments import second_moment

@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.factors import along_batch
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import check_same_tree
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.walk import mixing_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings.linear import gradient
 from jaxnn.sweep.backpropagation import forward_sweep, prepare

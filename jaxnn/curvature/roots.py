@@ -13,8 +13,9 @@ from typing import Any
 
 import jax
 
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.types import Array, ArrayLike, Key, Params
+from jaxnn.core.walk import mixing_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings.reading import Reading
 from jaxnn.sweep.backpropagation import forward_sweep, prepare

@@ -19,9 +19,10 @@ from jax import lax
 from jax.tree_util import keystr, tree_leaves_with_path
 
 from jaxnn.core.factors import Outer, Sum
-from jaxnn.core.layer import Layer, Read, map_innermost
+from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.core.walk import map_innermost
 
 _REGISTER = 16  # float32 numbers in 64 bytes, a vector register and a cache line
 

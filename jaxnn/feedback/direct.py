@@ -11,9 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import check_outputs, count, described
-from jaxnn.core.layer import Layer, Read, mixing_layers, output_like, two_rows
+from jaxnn.core.layer import Layer, Read, output_like, two_rows
 from jaxnn.core.refusals import located
 from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.core.walk import mixing_layers
 from jaxnn.feedback.matrices import still, weights_of
 from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward
 from jaxnn.initializers import Initializer, glorot

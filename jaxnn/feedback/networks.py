@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.inputs import count
-from jaxnn.core.layer import Layer, Read, every_layer, map_inner, map_innermost
+from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import weights
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
+from jaxnn.core.walk import every_layer, map_inner, map_innermost
 from jaxnn.feedback.direct import DirectFeedbackAlignment
 from jaxnn.feedback.matrices import Transport, still
 from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward

@@ -16,11 +16,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import described
-from jaxnn.core.layer import Layer, Read, mixing_layers
+from jaxnn.core.layer import Layer, Read
 from jaxnn.core.ranges import NotNegative, Positive
 from jaxnn.core.refusals import check_record, require_key
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Static
+from jaxnn.core.walk import mixing_layers
 from jaxnn.layers.activations import ReLU, Step
 
 # a fold of the key that no split of it gives: splits count up from 0

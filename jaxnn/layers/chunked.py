@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn.core.layer import Layer, check_layers, every_layer
+from jaxnn.core.layer import Layer, check_layers
 from jaxnn.core.notes import seen
 from jaxnn.core.ranges import Count
 from jaxnn.core.reader import Reader, keep
 from jaxnn.core.summed import Step, summed
 from jaxnn.core.types import Aim, Array, Key, Params, Read, Tree
+from jaxnn.core.walk import every_layer
 
 
 class Chunked(Layer):

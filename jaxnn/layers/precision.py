@@ -7,12 +7,13 @@ import jax.numpy as jnp
 from jax.dtypes import canonicalize_dtype
 
 from jaxnn.core.inputs import entries, main_of
-from jaxnn.core.layer import Layer, Read, check_layers, map_innermost
+from jaxnn.core.layer import Layer, Read, check_layers
 from jaxnn.core.reader import as_reader
 from jaxnn.core.refusals import float_dtype
 from jaxnn.core.trees import cast
 from jaxnn.core.types import Aim, Key, Params, Tree
 from jaxnn.core.values import Pytree, Static
+from jaxnn.core.walk import map_innermost
 
 _DTYPES = ("bfloat16", "float32", "float64")
 

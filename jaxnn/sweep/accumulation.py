@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import count, in_parts
-from jaxnn.core.layer import Layer, mixing_layers
+from jaxnn.core.layer import Layer
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.walk import mixing_layers
 from jaxnn.losses.loss import Loss
 from jaxnn.readings import Reading, gradient
 from jaxnn.readings.reading import Several, as_reading

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn.core.inputs import as_array, as_arrays, check_examples, check_outputs, count
-from jaxnn.core.layer import Layer, check_network, mixing_layers
+from jaxnn.core.layer import Layer, check_network
 from jaxnn.core.refusals import is_concrete
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import ArrayLike, Key, Params, Tree
+from jaxnn.core.walk import mixing_layers
 from jaxnn.fast.seen import remember, seen
 from jaxnn.losses.loss import Loss, check_loss
 from jaxnn.readings import gradient

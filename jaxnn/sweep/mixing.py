@@ -23,11 +23,12 @@ import jax.numpy as jnp
 
 from jaxnn.core.composed import Masked, Tied
 from jaxnn.core.factors import Factor, Formed, Outer, Sum
-from jaxnn.core.layer import Layer, Read, map_innermost, mixing_layers
+from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine
 from jaxnn.core.swept import Swept
 from jaxnn.core.trees import cast, over
 from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.core.walk import map_innermost, mixing_layers
 from jaxnn.layers.batch_norm import BatchNorm
 from jaxnn.layers.combinators import Serial
 from jaxnn.layers.dense import Dense

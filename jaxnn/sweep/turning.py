@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.inputs import check_outputs
-from jaxnn.core.layer import Layer, every_layer
+from jaxnn.core.layer import Layer
 from jaxnn.core.types import Array, ArrayLike, Dtype, Params, Tree
 from jaxnn.core.values import Pytree
+from jaxnn.core.walk import every_layer
 from jaxnn.losses.loss import Loss
 from jaxnn.readings.reading import Reading
 from jaxnn.sweep.records import Batch, Objective

@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxnn.core.layer import Layer, check_network, mixing_layers, shape_like
+from jaxnn.core.layer import Layer, check_network, shape_like
 from jaxnn.core.swept import Swept
 from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.walk import mixing_layers
 from jaxnn.optim.asking import asked, asks_more, check_optimizer, started
 from jaxnn.optim.transforms import Transformation
 from jaxnn.sweep.mixing import check_mixing

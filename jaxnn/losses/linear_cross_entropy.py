@@ -97,18 +97,9 @@ def _whole(w: Array, b: Any, x: Array, ids: Array, c: Array) -> tuple[Array, Lin
 def _in_blocks(
     w: Array, b: Any, x: Array, ids: Array, c: Array, *, columns: int
 ) -> tuple[Array, LinearGradients]:
-    """Some rows, so many classes at a time: up for the sums, and up once more for the errors. The
-    last block begins early enough to be whole; classes that had their turn do not count again."""
-    n = w.shape[1]
-    turns = columns * jnp.arange(-(-n // columns), dtype=jnp.int32)
-
-    def block(turn: Array) -> tuple[Array, Array, Any, Array, Array]:
-        start = jnp.minimum(turn, n - columns)
-        part = lax.dynamic_slice_in_dim(w, start, columns, 1)
-        bias = None if b is None else lax.dynamic_slice_in_dim(b, start, columns)
-        k = start + jnp.arange(columns, dtype=jnp.int32)
-        z = jnp.where(k >= turn, _logits(x, part, bias), -jnp.inf)
-        return start, part, bias, z, (k == ids[:, None]) & (k >= turn)
+    """Some rows, so many classes at a time: once for the sums, and once more for the errors."""
+    block = partial(_block, w, b, x, ids, columns)
+    turns = columns * jnp.arange(-(-w.shape[1] // columns), dtype=jnp.int32)
 
     def up(sofar: Any, turn: Array) -> tuple[Any, None]:
         top, sums, label = sofar
@@ -132,6 +123,19 @@ def _in_blocks(
     start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, c.dtype), like)
     grads = lax.scan(down, start, turns)[0]
     return (c * (top - label + jnp.log(sums))).sum(), grads
+
+
+def _block(
+    w: Array, b: Any, x: Array, ids: Array, columns: int, turn: Array
+) -> tuple[Array, Array, Any, Array, Array]:
+    """(start, w, b, logits, which is the label) of the classes whose turn it is. The last block
+    begins early enough to be whole; classes that had their turn do not count again."""
+    start = jnp.minimum(turn, w.shape[1] - columns)
+    part = lax.dynamic_slice_in_dim(w, start, columns, 1)
+    bias = None if b is None else lax.dynamic_slice_in_dim(b, start, columns)
+    k = start + jnp.arange(columns, dtype=jnp.int32)
+    z = jnp.where(k >= turn, _logits(x, part, bias), -jnp.inf)
+    return start, part, bias, z, (k == ids[:, None]) & (k >= turn)
 
 
 def _add_at(whole: Array, part: Array, start: Array) -> Array:

@@ -11,6 +11,8 @@ import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, MixedPrecision, Recompute, Repeat, Skip, Tie, serial
+from jaxnn.core.walk import every_layer, mixing_layers
+from tests.cases import CASES, name as case_name
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM, LayerNorm
 from tests.test_repeat import QUICK
@@ -53,10 +55,10 @@ def definitions(net, params, x, y, c, v):
 
     def losses(params):
         outputs, _ = net.forward(params, x, KEY)
-        return 0.5 * jnp.square(outputs - y).sum((1, 2))
+        return 0.5 * jnp.square(outputs - y).sum(tuple(range(1, y.ndim)))
 
     each = jax.jacrev(losses)(params)
-    flat = [leaf.reshape(len(x), -1) for leaf in jax.tree.leaves(each)]
+    flat = [leaf.reshape(len(c), -1) for leaf in jax.tree.leaves(each)]
     weighted = lambda p: jax.tree.map(lambda g: jnp.tensordot(p, g, 1), each)  # noqa: E731
     share = c / c.sum()
     spread = jax.tree.map(lambda g, m: jnp.tensordot(share, (g - m) ** 2, 1), each, weighted(share))
@@ -64,7 +66,7 @@ def definitions(net, params, x, y, c, v):
     scale = jnp.minimum(1, 0.3 / jnp.sqrt(sum((leaf**2).sum(1) for leaf in flat)))
     return {
         "gradient": weighted(c),
-        "weighted": weighted(jnp.arange(3.0)),
+        "weighted": weighted(jnp.arange(0.0, len(c))),
         "clipped": weighted(c * scale),
         "per_example": each,
         "squared_norms": sum((leaf**2).sum(1) for leaf in flat),
@@ -79,7 +81,7 @@ def readings(net, params, x, y, c, v):
     """The same by one sweep; the losses have weights relative to their sum."""
     asked = {
         "gradient": nn.gradient,
-        "weighted": nn.readings.weighted(jnp.arange(3.0)),
+        "weighted": nn.readings.weighted(jnp.arange(0.0, len(c))),
         "clipped": nn.clipped(0.3),
         "per_example": nn.per_example,
         "squared_norms": nn.squared_norms,
@@ -96,25 +98,32 @@ def readings(net, params, x, y, c, v):
 
 
 def products(net, params, x, y, c, v):
-    """H v, by hand and by autodiff."""
+    """H v and G v, by hand and by autodiff."""
 
-    def objective(params):
-        outputs, _ = net.forward(params, x, KEY)
-        return (c * 0.5 * jnp.square(outputs - y).sum((1, 2))).sum()
+    def outputs(params):
+        return net.forward(params, x, KEY)[0]
+
+    def deltas(z):
+        return c.reshape(-1, *[1] * (z.ndim - 1)) * (z - y)
+
+    def gradient(params):
+        z, back = jax.vjp(outputs, params)
+        return back(deltas(z))[0]
 
     loss = nn.half_square.replace(reduction="sum")
-    found = nn.curvature.hvp(net, loss, params, x, y, v, KEY, weights=c)[1]
-    return found, jax.jvp(jax.grad(objective), (params,), (v,))[1]
+    given = net, loss, params, x, y, v, KEY
+    found = [f(*given, weights=c)[1] for f in (nn.curvature.hvp, nn.curvature.gnvp)]
+    _, along = jax.jvp(outputs, (params,), (v,))
+    gauss_newton = jax.vjp(outputs, params)[1](deltas(along + y))[0]
+    return found, [jax.jvp(gradient, (params,), (v,))[1], gauss_newton]
 
 
-def check(net, with_products):
+def check(net, with_products, x=None):
     """All of it, in one program."""
-    x, y, c = (
-        draw(jnp.zeros((3, 2, 5)), 1),
-        draw(jnp.zeros((3, 2, 5)), 2),
-        jnp.array([0.5, 0.0, 2.0]),
-    )
+    x = draw(jnp.zeros((3, 2, 5)), 1) if x is None else x
     params, v = (draw(jax.eval_shape(net.init, KEY, x), seed) for seed in (3, 4))
+    y = draw(jax.eval_shape(net.forward, params, x, KEY)[0], 2)
+    c = jnp.array([0.5, 0.0, 2.0, 1.0, 0.3, 0.7, 1.1])[: len(y)]
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def run(*given):
@@ -133,6 +142,25 @@ def check(net, with_products):
 @pytest.mark.parametrize("around", AROUND)
 def test_every_reading_inside_a_combinator_is_what_it_says(around, name):
     check(AROUND[around](name, INSIDE[name]), name not in NO_PUSH)
+
+
+def params_of(case):
+    return jax.tree.leaves(jax.eval_shape(case.layer.init, KEY, case.x()))
+
+
+def apart(case):
+    """Whether the examples of a case have gradients, and lie away from kinks and ties."""
+    return params_of(case) and not case.plant and not mixing_layers(case.layer)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("case", [case for case in CASES if apart(case)], ids=case_name)
+@pytest.mark.parametrize("around", [Recompute, lambda layer: MixedPrecision(layer, "float64")])
+def test_every_layer_inside_a_combinator_reads_as_it_says(around, case):
+    push = type(case.layer).push is not nn.Layer.push
+    inner = all(type(layer).push is not nn.Layer.push for _, layer in every_layer(case.layer))
+    check(around(case.layer), push and inner, case.x())
 
 
 @pytest.mark.slow

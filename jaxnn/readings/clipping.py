@@ -54,7 +54,9 @@ class clipped(Reading):  # written like a function, because it is used like one
 
         def contract(factor: Factor, squares: Array) -> Any:
             s = self._scales(jnp.sqrt(squares))
-            return wide(factor).contract(jnp.asarray(c, s.dtype) * s)  # s d rounded could pass it
+            # s d rounded to the dtype of narrow terms could pass the bound
+            clipped = wide(factor).contract(jnp.asarray(c, s.dtype) * s)
+            return clipped.astype(jax.eval_shape(factor.contract).dtype)
 
         return over(Factor, contract, readings, squares)
 

@@ -60,6 +60,7 @@ class BatchNorm(Layer):
                 f"{self!r}: expected two or more rows to take a mean over, got x of shape "
                 f"{x.shape}; choose a batch size that leaves no single example over"
             )
+        x = jnp.asarray(x)
         wide = x.astype(wide_dtype(x))
         m = wide.mean(rows)
         centred = wide - m

@@ -67,6 +67,7 @@ from jaxnn.optim import (
     Adam as Adam,
     AdamW as AdamW,
     Averaged as Averaged,
+    LossScaled as LossScaled,
     RMSProp as RMSProp,
     averaged as averaged,
     chain as chain,

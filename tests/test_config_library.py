@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 # What training itself is made of in a config, by the key that asks for it.
 KEYS = {
     "Averaged": "average",
+    "LossScaled": "precision",
     "clip_by_global_norm": "clip_norm",
     "clip_by_value": "clip_value",
     "clip_examples": "clip_examples",

@@ -11,6 +11,7 @@ import jaxnn as nn
 from jaxnn import Dense, MixedPrecision, Repeat, serial, softmax_cross_entropy
 from jaxnn.core import Masked, Outer, Rows, Scaled, Stacked, Sum, Tied, Transposed
 from jaxnn.core.trees import wide
+from jaxnn.layers import Chunked
 from jaxnn.readings import gram, noise_scale, second_moment, squared_norms, variance
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import LSTM
@@ -35,6 +36,7 @@ def products(net, weights):
 BLOCK = serial(nn.Skip(Dense(7)), nn.BatchNorm(), nn.tanh)
 NETS = {
     "dense": (MixedPrecision(serial(Dense(7), nn.relu, Dense(4))), {"3x7", "7x4"}),
+    "chunked": (MixedPrecision(serial(Dense(7), Chunked(Dense(4), 12))), {"3x7", "7x4"}),
     "lstm": (MixedPrecision(serial(LSTM(7), Dense(4))), {"3x28", "7x28", "7x4"}),
     "repeat": (MixedPrecision(serial(Dense(7), Repeat(BLOCK, 3))), {"3x7", "7x7"}),
     "inside": (
@@ -79,7 +81,8 @@ def test_narrow_terms_are_read_as_wide_ones(factor):
         sums = factor.contract(0.1), factor.each(), squared_norms(factor)
         return (sums, moments, gram.answer(factor), alone), factor.contract(c)
 
-    narrow = factor.summed_in(jnp.dtype("float32"))
+    narrow = factor.summed_in(jnp.dtype("float32")).scaled(jnp.float32(2.0**-10))
+    assert_trees_close(narrow.contract() * 2.0**10, factor.summed_in("float32").contract())
     assert narrow.errors()[0].dtype == jnp.float32
     (found, weighted), (wanted, exact) = read(narrow), read(wide(narrow))
     assert_trees_close(found, wanted, rtol=1e-5)

@@ -86,6 +86,9 @@ def test_micro_batches_change_nothing_but_rounding(tmp_path: Path):
 def test_half_precision_learns_and_an_average_is_what_is_tested(tmp_path: Path):
     half = train(tmp_path / "a", "--train.precision", "bfloat16")
     assert half[-1]["test_accuracy"] > 0.8
+    scaled = train(tmp_path / "d", "--train.precision", "float16", "--train.average", "0.5")
+    assert scaled[-1]["test_accuracy"] > 0.8
+    assert scaled[-1]["loss_scale"] == 2.0 ** (15 - scaled[-1]["skipped"])
     plain = train(tmp_path / "b", "--train.epochs", "3")
     mean = train(tmp_path / "c", "--train.epochs", "3", "--train.average", "0.9")
     assert mean[0]["objective"] == plain[0]["objective"]

@@ -119,8 +119,9 @@ class Train(Section):
     """How much an example of each class counts; unset, all count alike."""
     balanced: bool = False
     """Whether every class counts as much in all as any other, however many examples it has."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """What products are computed in; parameters and their updates stay in float32."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What products are computed in; parameters and their updates stay in float32. In float16 the
+    loss is scaled, and the steps skipped are recorded."""
     average: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of a running mean of the parameters, which is what is tested and kept."""
     warm_start: str | None = None

@@ -89,7 +89,9 @@ def optimizer(train: Train, examples: int, factor: float = 1.0) -> Any:
         whole = nn.chain(nn.clip_examples(train.clip_examples, train.noise), whole)
     if train.noise_scale:
         whole = nn.chain(nn.track_noise_scale(), whole)
-    return whole if train.average is None else nn.Averaged(whole, train.average)
+    if train.average is not None:
+        whole = nn.Averaged(whole, train.average)
+    return nn.LossScaled(whole) if train.precision == "float16" else whole
 
 
 def _rate(spec: Any, lr: float, steps: int) -> Any:

@@ -8,6 +8,7 @@ from jaxnn.core.factors import (
     Rows as Rows,
     Scaled as Scaled,
     Sum as Sum,
+    Terms as Terms,
     Transposed as Transposed,
 )
 from jaxnn.core.layer import Layer as Layer, Shape as Shape

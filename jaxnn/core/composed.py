@@ -31,6 +31,9 @@ class Masked(Factor):
     def size(self) -> int:
         return self.part.size()
 
+    def scaled(self, s: Array) -> "Masked":
+        return Masked(self.part.scaled(s), self.mask)
+
     def transposed(self) -> "Masked":
         return Masked(self.part.transposed(), self.mask.T)
 
@@ -53,6 +56,9 @@ class Tied(Factor):
 
     def size(self) -> int:
         return sum(part.size() for part in self.parts)
+
+    def scaled(self, s: Array) -> "Tied":
+        return Tied(tuple(part.scaled(s) for part in self.parts))
 
     def transposed(self) -> "Tied":
         return Tied(tuple(part.transposed() for part in self.parts))
@@ -85,6 +91,9 @@ class Stacked(Factor):
     def size(self) -> int:
         one = jax.tree.map(lambda leaf: leaf[0], self.layers)
         return len(jax.tree.leaves(self.layers)[0]) * one.size()
+
+    def scaled(self, s: Array) -> "Stacked":
+        return Stacked(jax.vmap(lambda layer: layer.scaled(s))(self.layers))
 
     def transposed(self) -> "Stacked":
         return Stacked(jax.vmap(lambda layer: layer.transposed())(self.layers))

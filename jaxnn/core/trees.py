@@ -46,6 +46,12 @@ def global_norm(tree: Tree) -> Array:
     return jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in leaves))
 
 
+def all_finite(tree: Tree) -> Array:
+    """Whether every floating-point number of a tree is finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.array([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
 def added(a: Tree, b: Tree) -> Tree:
     """The sum of two tangents or two derivatives, entry by entry; None stands for zero."""
     if a is None or b is None:

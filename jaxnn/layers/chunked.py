@@ -112,9 +112,10 @@ class _Cut(NamedTuple):
     step: int
 
     def __call__(self, tree: Tree, start: Array | int, length: int) -> Tree:
-        return jax.tree.map(
-            lambda leaf: lax.dynamic_slice_in_dim(leaf, start, length, self.axis), tree
-        )
+        def part(leaf: Array) -> Array:
+            return lax.dynamic_slice_in_dim(leaf, start, length, self.axis) if leaf.ndim else leaf
+
+        return jax.tree.map(part, tree)
 
     def put(self, whole: Tree, part: Tree, start: Array | int) -> Tree:
         def put(whole: Array, part: Array) -> Array:
@@ -124,9 +125,10 @@ class _Cut(NamedTuple):
 
 
 def _alike(tree: Tree, y: Tree, axis: int) -> bool:
-    """Whether all arrays have the positions of y, up to the axis that is cut."""
+    """Whether all arrays have the positions of y, up to the axis that is cut; numbers are those of
+    every part."""
     wanted = y.shape[: axis + 1]
-    return all(leaf.shape[: axis + 1] == wanted for leaf in jax.tree.leaves(tree))
+    return all(leaf.shape[: axis + 1] in (wanted, ()) for leaf in jax.tree.leaves(tree))
 
 
 def _in_parts(

@@ -15,7 +15,7 @@ from jaxnn.core.types import Aim, Key, Params, Tree
 from jaxnn.core.values import Pytree, Static
 from jaxnn.core.walk import map_innermost
 
-_DTYPES = ("bfloat16", "float32", "float64")
+_DTYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 class MixedPrecision(Layer):
@@ -32,18 +32,19 @@ class MixedPrecision(Layer):
     stay as they are, so all products are of numbers of `dtype`; those of gradients add up in the
     dtype of the parameters, and readings that square are taken in float32 at least. Where examples
     have weights of their own, weight times error is rounded once more. bfloat16 keeps 8 bits of
-    precision and the range of float32, so errors need no scale. It is meant for accelerators: XLA
-    on a CPU multiplies in float32, and takes more time and memory for it.
+    precision and the range of float32, so errors need no scale. float16 keeps 11, but ends at 65504
+    and loses what is below 6e-8: train it with `LossScaled(optimizer)`. Both are meant for
+    accelerators: XLA on a CPU multiplies in float32, and takes more time and memory for it.
 
     Batch-norm takes its moments in float32, and so are running statistics. Frozen, it is the frozen
     network in the same `dtype`. Shapes, residuals and other errors are those of the layer. Raises
-    ValueError for a dtype but bfloat16, float32 and float64.
+    ValueError for a dtype of another name.
     Source: Micikevicius et al. 2018, section 3.1; bfloat16: Kalamkar et al. 2019.
     """
 
     layer: Layer
     """What computes in it."""
-    dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+    dtype: Literal["bfloat16", "float16", "float32", "float64"] = "bfloat16"
     """Floating-point dtype of what is computed."""
     curved = False
 
@@ -51,8 +52,7 @@ class MixedPrecision(Layer):
         check_layers("MixedPrecision", (self.layer,))
         if self.dtype not in _DTYPES:
             raise ValueError(
-                f"MixedPrecision: expected a dtype of {_DTYPES}, got {self.dtype!r}"
-                + (_NO_FLOAT16 if self.dtype == "float16" else "; give its name")
+                f"MixedPrecision: expected a dtype of {_DTYPES}, got {self.dtype!r}; give its name"
             )
 
     def init(self, key: Key, x: Tree) -> Params:
@@ -112,12 +112,6 @@ class MixedPrecision(Layer):
             return layer.replace(dtype=self.dtype) if hasattr(layer, "dtype") else layer
 
         return map_innermost(change, self.layer)
-
-
-_NO_FLOAT16 = (
-    ": it ends at 65504 and small errors vanish in it, so it would need a scale for the loss and "
-    "steps that are skipped; take bfloat16, which has the range of float32"
-)
 
 
 class _Dtype(Static):

@@ -5,6 +5,7 @@ from jaxnn.optim.averaging import Average as Average, Averaged as Averaged, aver
 from jaxnn.optim.chaining import Chain as Chain, chain as chain
 from jaxnn.optim.clipping import clip_examples as clip_examples
 from jaxnn.optim.kfac import KFAC as KFAC
+from jaxnn.optim.loss_scale import LossScaled as LossScaled
 from jaxnn.optim.noise_scale import track_noise_scale as track_noise_scale
 from jaxnn.optim.optimizers import (
     SGD as SGD,

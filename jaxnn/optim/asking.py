@@ -4,6 +4,7 @@
     read, or read(state)          what to read of each sweep; by default the gradient
     start(params, found, key)     -> state                 in place of init, for one that keeps more
     report(state)                 -> {name: number}        what it found out: metrics of a run
+    loss_scale(state)             -> number                by what errors are multiplied
 
 Only the first line must be there. `found` is what `read` asks for: a reading's answer, or a tuple
 of the answers of several. The first of them is shaped like params, and the gradient of a penalty is
@@ -56,6 +57,22 @@ def reported(optimizer: Any, state: Tree) -> dict[str, Any]:
     """What an optimizer found out on the way, by name; by default nothing."""
     report = getattr(optimizer, "report", None)
     return {} if report is None else report(state)
+
+
+def loss_scale(optimizer: Any, state: Tree) -> Any:
+    """By what errors are multiplied on their way down; None where it does not say."""
+    scale = getattr(optimizer, "loss_scale", None)
+    return None if scale is None else scale(state)
+
+
+def check_inner(optimizer: Any) -> None:
+    """Refuse what is no optimizer, or one that has to stand around all others."""
+    check_optimizer(optimizer)
+    if hasattr(optimizer, "loss_scale"):
+        raise ValueError(
+            f"expected an optimizer that may stand inside another, got {optimizer!r}; put its "
+            f"{type(optimizer).__name__} around the whole"
+        )
 
 
 def with_penalty(reading: Reading, found: Tree, dparams: Params) -> Tree:

@@ -9,7 +9,7 @@ from jaxnn.core.ranges import Share
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree
-from jaxnn.optim.asking import asked, check_optimizer, reported, started
+from jaxnn.optim.asking import asked, check_inner, reported, started
 from jaxnn.optim.transforms import Transformation, apply_updates
 from jaxnn.readings.reading import Reading
 
@@ -46,7 +46,7 @@ class Averaged(Pytree):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_optimizer(self.optimizer)
+        check_inner(self.optimizer)
 
     def read(self, state: Average | None) -> Reading:
         return asked(self.optimizer, state and state.optimizer)

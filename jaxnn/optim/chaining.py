@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.values import Pytree, Static
-from jaxnn.optim.asking import asked, asks_more, check_optimizer, reported, started
+from jaxnn.optim.asking import asked, asks_more, check_inner, loss_scale, reported, started
 from jaxnn.optim.transforms import Transformation
 from jaxnn.readings.reading import Reading
 
@@ -23,7 +23,7 @@ class Chain(Pytree):
 
     def __post_init__(self) -> None:
         for transform in self.transforms:
-            check_optimizer(transform)
+            check_inner(transform)
         for i, transform in enumerate(self.transforms[1:], 1):
             if asks_more(transform):
                 raise ValueError(
@@ -83,6 +83,9 @@ class Foreign(Static):
 
     def report(self, state: Tree) -> dict[str, Any]:
         return reported(self.transformation, state)
+
+    def loss_scale(self, state: Tree) -> Any:
+        return loss_scale(self.transformation, state)
 
 
 def as_argument(transformation: Any) -> Any:

@@ -21,7 +21,7 @@ from jaxnn.core.types import Array, Key, Number, Params, Tree
 from jaxnn.core.values import Pytree, static
 from jaxnn.curvature.fisher import Fisher, Source
 from jaxnn.curvature.kronecker_factors import Kronecker, Shared
-from jaxnn.optim.asking import check_optimizer
+from jaxnn.optim.asking import check_inner
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.kfac_inverse import Inverse, inverted, preconditioned
 from jaxnn.readings.linear import gradient
@@ -74,7 +74,7 @@ class KFAC(Pytree):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_optimizer(self.optimizer)
+        check_inner(self.optimizer)
 
     def read(self, state: KFACState | None) -> tuple[Any, Kronecker]:
         """The gradient, and the Fisher matrix in the steps that take it anew."""

@@ -10,10 +10,11 @@ import numpy as np
 from jaxnn.core.inputs import count, rows_of
 from jaxnn.core.layer import Layer
 from jaxnn.core.refusals import is_concrete
+from jaxnn.core.trees import all_finite
 from jaxnn.core.types import ArrayLike, Key, Tree
 from jaxnn.losses.loss import Loss, check_loss
 from jaxnn.losses.penalties import check_penalty
-from jaxnn.optim.asking import asked, check_optimizer, with_penalty
+from jaxnn.optim.asking import asked, check_optimizer, loss_scale, with_penalty
 from jaxnn.optim.chaining import as_argument
 from jaxnn.optim.transforms import Transformation, apply_updates
 from jaxnn.sweep.accumulation import check_parts, sweep_parts
@@ -22,6 +23,7 @@ from jaxnn.sweep.records import Batch, Objective
 from jaxnn.training.arrangement import arranged
 from jaxnn.training.inference import running
 from jaxnn.training.options import Options, with_old_keywords
+from jaxnn.training.scaling import ErrorsScaled, Scaled
 from jaxnn.training.state import State
 
 
@@ -127,13 +129,18 @@ def found_by(
     """(objective, what the optimizer reads, what the network observed) of a mini-batch, the penalty
     in the first two."""
     (net, loss, penalty), params = plan.objective, state.params
-    reading = asked(plan.optimizer, state.optimizer)
+    reading, scale = (
+        asked(plan.optimizer, state.optimizer),
+        loss_scale(plan.optimizer, state.optimizer),
+    )
+    if scale is not None:
+        net, params = ErrorsScaled(net), Scaled(params, scale)
     given = Objective(net, loss), params, batch, reading
     value, found, observed = (
         sweep(*given) if micro_batches == 1 else sweep_parts(*given, k=micro_batches)
     )
     if penalty is not None:
-        extra, dparams = penalty(params)
+        extra, dparams = penalty(state.params)
         value = value + extra.astype(value.dtype)
         found = with_penalty(reading, found, dparams)
     return value, found, observed
@@ -144,6 +151,9 @@ def _step(plan: Plan, state: State, batch: Batch, micro_batches: int) -> tuple[S
     value, found, observed = found_by(plan, state, batch, micro_batches)
     updates, kept = plan.optimizer.update(found, state.optimizer, params)
     statistics = state.statistics and running(state.statistics, observed, plan.momentum)
+    if loss_scale(plan.optimizer, kept) is not None:  # a forward sweep may overflow as well
+        taken = all_finite(observed)
+        statistics = jax.tree.map(partial(jnp.where, taken), statistics, state.statistics)
     return State(apply_updates(params, updates), kept, statistics), value
 
 

@@ -89,7 +89,7 @@ def _whole(w: Array, b: Any, x: Array, ids: Array, c: Array) -> tuple[Array, Lin
     e = jnp.exp(z - top)
     sums = e.sum(-1, keepdims=True)
     hit = jnp.arange(w.shape[1], dtype=jnp.int32) == ids[:, None]
-    label = jnp.where(hit, z, 0).sum(-1)
+    label = jnp.take_along_axis(z, ids[:, None], 1, mode="clip")[:, 0]
     value = (c * (top[:, 0] - label + jnp.log(sums[:, 0]))).sum()
     return value, _gradients(x, w, b, c[:, None] * (e / sums - hit.astype(c.dtype)))
 

@@ -9,7 +9,16 @@ import pytest
 import jaxnn as nn
 from experiments.__main__ import main
 from experiments.bench import gate
-from experiments.bench.gate_programs import LAYERS, LOSSES, ON_IDS, Call, Program, programs
+from experiments.bench.gate_programs import (
+    LAYERS,
+    LEAN,
+    LOSSES,
+    ON_IDS,
+    ON_SEVERAL,
+    Call,
+    Program,
+    programs,
+)
 from jaxnn.core.walk import every_layer
 from tests.public import public as names
 
@@ -106,7 +115,8 @@ def public(kind):
 
 
 def test_every_layer_and_loss_of_the_library_is_watched():
-    made = [make() for _, make in LAYERS] + [make() for make in ON_IDS]
+    rows = *LAYERS, *LEAN.values()
+    made = [make() for make in (*(make for _, make in rows), *ON_IDS, *ON_SEVERAL)]
     layers = {type(layer) for net in made for _, layer in every_layer(net)}
     assert public(nn.Layer) - layers == set(), "add a row to experiments/bench/gate_programs.py"
     losses = {type(make()) for _, make in LOSSES}

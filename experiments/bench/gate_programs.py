@@ -74,11 +74,35 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.layers.Rescale()),
     ((64, 96), lambda: nn.Skip(nn.serial(nn.Dense(96), nn.tanh))),
     ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
+    ((64, 96), lambda: nn.Repeat(nn.Recompute(nn.serial(nn.Dense(96), nn.tanh)), 8)),
     ((64, 96), lambda: nn.Parallel((nn.Dense(32), nn.tanh), "concat")),
+    ((64, 96), lambda: nn.Tie(nn.serial(nn.Dense(32), nn.Dense(96)), ("[0].w", "[1].w.T"))),
     ((64, 96), lambda: nn.MixedPrecision(nn.serial(nn.Dense(128), nn.relu))),
     ((64, 96), lambda: nn.feedback.WithBackward(nn.step, nn.feedback.StraightThrough())),
     ((64, 96), lambda: nn.feedback.WithBackward(nn.Dense(128), nn.feedback.FeedbackAlignment())),
 )
+ON_SEVERAL: tuple[Callable[[], nn.Layer], ...] = (
+    lambda: nn.serial(nn.Main(nn.Dense(96)), nn.Take(0)),
+    lambda: nn.serial(
+        nn.Repeat(nn.Skip(nn.Join(nn.Parallel((nn.Take(0), nn.Take(1)), "sum"))), 8), nn.Take(0)
+    ),
+)
+# 128 to 16,384 classes for 512 rows, and 12 blocks: what is kept, and what is never there at once
+HEAD = ((512, 128), lambda: nn.Chunked(nn.Dense(16384), 128))
+LEAN: dict[str, tuple[tuple[int, ...], Callable[[], nn.Layer]]] = {
+    "a head of 16,384": (HEAD[0], lambda: nn.Dense(16384)),
+    "the head in parts": HEAD,
+    "the head in parts, MixedPrecision": (
+        HEAD[0],
+        lambda: nn.MixedPrecision(HEAD[1](), "float32"),
+    ),
+    "the head in parts, tied": (
+        (512,),
+        lambda: nn.Tie(nn.serial(nn.Embedding(16384, 128), HEAD[1]()), ("[0].rows", "[1].w")),
+    ),
+    "12 blocks": ((512, 256), lambda: nn.Repeat(block(), 12)),
+    "12 blocks, Recompute": ((512, 256), lambda: nn.Repeat(nn.Recompute(block()), 12)),
+}
 ON_IDS: tuple[Callable[[], nn.Layer], ...] = (
     lambda: nn.Embedding(1000, 32),
     lambda: nn.OneHot(100),
@@ -108,6 +132,11 @@ def programs() -> Iterator[Program]:
     for shape, make in LAYERS:
         x = np.full(shape, 0.5, np.float32)
         yield Program(_named(make(), x), lambda make=make, x=x: layer(make(), x))
+    for make in ON_SEVERAL:
+        x = np.full((64, 96), 0.5, np.float32)
+        yield Program(_named(make(), x), lambda make=make, x=x: layer(make(), (x, x)))
+    for name in LEAN:
+        yield Program(f"backprop {name}", lambda name=name: lean(name))
     for make in ON_IDS:
         x = np.ones((16, 24), np.uint8)
         yield Program(_named(make(), x), lambda make=make, x=x: layer(make(), x))
@@ -157,6 +186,20 @@ def reading(name: str) -> Call:
 def diagonal() -> Call:
     """The diagonal of the Gauss-Newton matrix, at batch 32."""
     return Call(nn.curvature.ggn_diagonal, reading("gradient").args)
+
+
+def block() -> nn.Layer:
+    """x + 1024-gelu-256 of x."""
+    return nn.Skip(nn.serial(nn.Dense(1024), nn.gelu, nn.Dense(256)))
+
+
+def lean(name: str) -> Call:
+    """Value and gradient."""
+    shape, make = LEAN[name]
+    net, x = make(), np.ones(shape, np.float32 if len(shape) > 1 else np.int32)
+    params = filled(jax.eval_shape(net.init, key(), x))
+    loss, y = nn.softmax_cross_entropy, np.ones(shape[:1], np.int32)
+    return Call(nn.backprop, (net, loss, params, x, y))
 
 
 def layer(one: nn.Layer, x: Any) -> Call:

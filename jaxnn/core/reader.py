@@ -49,8 +49,12 @@ class Reader(NamedTuple):
 
 
 def as_reader(read: Read) -> Reader:
-    """`read` itself, or a function that says nothing of itself."""
-    return read if isinstance(read, Reader) else Reader(read)
+    """`read` itself, what a reading of `jaxnn.readings` says of itself, or a function of which
+    nothing is known."""
+    if isinstance(read, Reader):
+        return read
+    told = getattr(read, "reader", None)
+    return Reader(read) if told is None else told(1.0)
 
 
 class Found(Pytree):

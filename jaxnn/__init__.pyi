@@ -93,6 +93,7 @@ from jaxnn.sweep import (
     backprop as backprop,
     bits_per_character as bits_per_character,
     evaluate as evaluate,
+    memory_report as memory_report,
     perplexity as perplexity,
     predict as predict,
     summary as summary,

@@ -3,6 +3,7 @@
 from jaxnn.sweep.accumulation import accumulate as accumulate
 from jaxnn.sweep.backpropagation import backprop as backprop
 from jaxnn.sweep.inspection import Summary as Summary, summary as summary
+from jaxnn.sweep.memory import memory_report as memory_report
 from jaxnn.sweep.metrics import (
     Metric as Metric,
     accuracy as accuracy,

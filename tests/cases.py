@@ -131,7 +131,7 @@ PUBLIC = [
     Case(Repeat(serial(DropConnect(5, drop_rate=0.4), nn.relu, Dropout(0.4)), 2), (3, 5)),
     Case(Repeat(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu)), 3), (7, 5)),
     Case(Recompute(serial(Dense(7), nn.tanh, Dropout(0.4), Dense(2))), (2, 3, 5)),
-    Case(serial(Recompute(serial(OneHot(11), Dense(5))), BatchNorm()), (2, 3), ids=11),
+    Case(serial(Recompute(serial(OneHot(11), Dense(5, bias=False))), BatchNorm()), (2, 3), ids=11),
     Case(Repeat(Recompute(Skip(serial(Dense(5, bias=False), BatchNorm(), nn.relu))), 3), (7, 5)),
     Case(
         Tie(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn.core.trees import added
 from jaxnn.curvature.products import gnvp, hvp
+from jaxnn.layers.normalising import bent, pushed
 from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
 from tests.private_layers import Conv, LayerNorm
@@ -17,79 +17,27 @@ from tests.test_curvature import tangents, tangents_by_autodiff
 pytestmark = pytest.mark.slow
 
 
-def normalised(xhat, s, v, mean):
-    """The tangents of xhat and s where x moves along v. None stays None."""
-    if v is None:
-        return None, None
-    along = mean(v * xhat)
-    return s * (v - mean(v) - xhat * along), -s * s * along
-
-
-def bent(xhat, s, tangents, dy, rdy, scale, mean):
-    """(dx, rdx) of dx = s (d - mean d - xhat mean(d xhat)), d = scale dy."""
-    rxhat, rs, vscale = tangents
-    d, rd = scale * dy, added(scale * rdy, None if vscale is None else vscale * dy)
-    along, ralong = mean(d * xhat), mean(rd * xhat)
-    dx = s * (d - mean(d) - xhat * along)
-    if rxhat is None:
-        return dx, s * (rd - mean(rd) - xhat * ralong)
-    ralong = ralong + mean(d * rxhat)
-    inner = rd - mean(rd) - rxhat * along - xhat * ralong
-    return dx, rs * (d - mean(d) - xhat * along) + s * inner
-
-
-def over_rows(x):
-    return x.mean(tuple(range(x.ndim - 1)))
-
-
 def over_features(x):
     return x.mean(-1, keepdims=True)
 
 
-class MovingNorm:
-    """push and bend of a normalisation by the mean that `average` takes."""
-
-    average = staticmethod(over_features)
-
-    def push(self, params, residuals, vparams, vx):
-        xhat, s = residuals[:2]
-        rxhat, rs = normalised(xhat, s, vx, self.average)
-        vy = vparams.scale * xhat + vparams.shift
-        vy = vy if rxhat is None else vy + params.scale * rxhat
-        return vy, (rxhat, rs, vparams.scale)
-
-    def bend(self, params, residuals, tangents, dy, rdy, read):
-        xhat, s = residuals[:2]
-        dx, rdx = bent(xhat, s, tangents, dy, rdy, params.scale, self.average)
-        parts = [nn.core.Scaled(xhat, rdy)]
-        if tangents[0] is not None:
-            parts.append(nn.core.Scaled(tangents[0], dy))
-        return dx, rdx, nn.core.ScaleShift(read(nn.core.Tied(tuple(parts))), read(nn.core.Sum(rdy)))
-
-
-class MovingLayerNorm(MovingNorm, LayerNorm):
+class MovingLayerNorm(LayerNorm):
     """LayerNorm with tangents."""
 
-
-class MovingBatchNorm(MovingNorm, nn.BatchNorm):
-    """BatchNorm with tangents, for `learned`."""
-
-    average = staticmethod(over_rows)
-
-
-class MovingRescale(nn.layers.Rescale):
-    """Rescale with tangents."""
-
     def push(self, params, residuals, vparams, vx):
-        x = residuals
-        vy = vparams.scale * x + vparams.shift
-        return (vy if vx is None else vy + params.scale * vx), (vparams.scale, vx)
+        xhat, s = residuals
+        moved = pushed(xhat, s, vx, over_features)
+        vy = vparams.scale * xhat + vparams.shift
+        return (vy if vx is None else vy + params.scale * moved[0]), (moved, vparams.scale)
 
     def bend(self, params, residuals, tangents, dy, rdy, read):
-        x, (vscale, vx) = residuals, tangents
-        parts = (nn.core.Scaled(x, rdy),) + (() if vx is None else (nn.core.Scaled(vx, dy),))
-        readings = nn.core.ScaleShift(read(nn.core.Tied(parts)), read(nn.core.Sum(rdy)))
-        return params.scale * dy, params.scale * rdy + vscale * dy, readings
+        (xhat, s), (moved, vscale) = residuals, tangents
+        d, rd = params.scale * dy, params.scale * rdy + vscale * dy
+        dx, rdx = bent(xhat, s, moved, d, rd, over_features)
+        parts = [nn.core.Scaled(xhat, rdy)]
+        if moved[0] is not None:
+            parts.append(nn.core.Scaled(moved[0], dy))
+        return dx, rdx, nn.core.ScaleShift(read(nn.core.Tied(tuple(parts))), read(nn.core.Sum(rdy)))
 
 
 class MovingConv(Conv):
@@ -113,9 +61,7 @@ class MovingConv(Conv):
 
 
 LAYERS = [
-    (MovingRescale(), (2, 3, 5)),
     (MovingLayerNorm(), (2, 3, 5)),
-    (MovingBatchNorm(), (7, 5)),
     (MovingConv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
 ]
 
@@ -133,8 +79,8 @@ def test_push_and_bend_are_the_tangents_of_forward_and_backward(layer, shape):
 @pytest.mark.usefixtures("x64")
 def test_products_through_layers_that_mix_examples_weigh_them_at_the_loss():
     # no shift right before batch-norm: its gradient is exactly zero, which rounding makes noise
-    front = MovingBatchNorm(), nn.tanh, nn.Dense(3), MovingLayerNorm(), nn.tanh
-    net = nn.serial(*front, MovingRescale(), nn.Dense(2))
+    front = nn.BatchNorm(), nn.tanh, nn.Dense(3), MovingLayerNorm(), nn.tanh
+    net = nn.serial(*front, nn.layers.Rescale(), nn.Dense(2))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
     y, w = jnp.asarray([0, 1, 1, 0, 1], jnp.int32), jnp.asarray([0.3, 2.0, 0.0, 1.0, 0.7])
     params = draw(jax.eval_shape(net.init, KEY, x), 1)

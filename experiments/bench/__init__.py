@@ -8,7 +8,7 @@ with `main(words)`.
 import pkgutil
 from pathlib import Path
 
-PROGRAMS = ("check", "check_cost", "compare", "gate", "mutants", "publish", "show")
+PROGRAMS = ("check", "check_cost", "compare", "gate", "mutants", "publish", "show", "support")
 _FOLDER = Path(__file__).parent / "workloads"
 WORKLOADS = tuple(sorted(module.name for module in pkgutil.iter_modules([str(_FOLDER)])))
 NAMES = (*WORKLOADS, *PROGRAMS)

@@ -5,13 +5,15 @@ from typing import Annotated, Any, NamedTuple
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn.core.factors import Scaled, Sum
+from jaxnn.core.composed import Tied
+from jaxnn.core.factors import Factor, Scaled, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
 from jaxnn.core.ranges import Positive
 from jaxnn.core.refusals import check_features, check_record, dtype_of
 from jaxnn.core.trees import cast, wide_dtype
-from jaxnn.core.types import Key, Params, Tree
+from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.layers.normalising import bent, pushed
 
 
 class Moments(NamedTuple):
@@ -79,6 +81,31 @@ class BatchNorm(Layer):
         dx = (gain * (d - d.sum(rows) / n - x * ((x * d).sum(rows) / n))).astype(dy.dtype)
         return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
 
+    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
+        xhat, s, _ = residuals
+        x = xhat.astype(s.dtype)
+        vxhat, vs = pushed(x, s, None if vx is None else vx.astype(s.dtype), _over_rows)
+        vy = vxhat
+        vscale = None
+        if self.learned:
+            (scale, _), (vscale, vshift) = cast((params, vparams), s.dtype)
+            vy = vscale * x + vshift
+            vy = vy if vxhat is None else vy + scale * vxhat
+        return None if vy is None else vy.astype(xhat.dtype), (vxhat, vs, vscale)
+
+    def bend(
+        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
+        (xhat, s, _), (vxhat, vs, vscale) = residuals, tangents
+        x, d, rd = (a.astype(s.dtype) for a in (xhat, dy, rdy))
+        readings = ()
+        if self.learned:
+            readings = ScaleShift(read(_moved(x, vxhat, d, rd)), read(Sum(rdy)))
+            scale = params.scale.astype(s.dtype)
+            d, rd = scale * d, scale * rd + vscale * d
+        dx, rdx = bent(x, s, (vxhat, vs), d, rd, _over_rows)
+        return dx.astype(dy.dtype), rdx.astype(dy.dtype), readings
+
     def observe(self, residuals: Tree) -> Moments:
         return residuals[2]
 
@@ -103,6 +130,8 @@ class Rescale(Layer):
     becomes when it is frozen. Raises as `Dense` does.
     """
 
+    curved = False
+
     def init(self, key: Key, x: Tree) -> ScaleShift:
         check_features(self, x)
         n, dtype = x.shape[-1], dtype_of(x)
@@ -118,3 +147,28 @@ class Rescale(Layer):
     ) -> tuple[Tree, Tree]:
         x = residuals
         return params.scale * dy, ScaleShift(read(Scaled(x, dy)), read(Sum(dy)))
+
+    def push(
+        self, params: ScaleShift, residuals: Tree, vparams: ScaleShift, vx: Tree
+    ) -> tuple[Tree, Tree]:
+        x = residuals
+        vy = vparams.scale * x + vparams.shift
+        return (vy if vx is None else vy + params.scale * vx), (vparams.scale, vx)
+
+    def bend(
+        self, params: ScaleShift, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
+    ) -> tuple[Tree, Tree, Tree]:
+        x, (vscale, vx) = residuals, tangents
+        readings = ScaleShift(read(_moved(x, vx, dy, rdy)), read(Sum(rdy)))
+        return params.scale * dy, params.scale * rdy + vscale * dy, readings
+
+
+def _over_rows(x: Array) -> Array:
+    return x.mean(tuple(range(x.ndim - 1)))
+
+
+def _moved(x: Array, vx: Array | None, dy: Array, rdy: Array) -> Factor:
+    """The tangent of `Scaled(x, dy)`."""
+    if vx is None:
+        return Scaled(x, rdy)
+    return Tied((Scaled(x, rdy), Scaled(vx, dy)))

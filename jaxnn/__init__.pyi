@@ -91,11 +91,13 @@ from jaxnn.sweep import (
     accumulate as accumulate,
     accuracy as accuracy,
     backprop as backprop,
+    begin as begin,
     bits_per_character as bits_per_character,
     evaluate as evaluate,
     memory_report as memory_report,
     perplexity as perplexity,
     predict as predict,
+    resume as resume,
     summary as summary,
 )
 from jaxnn.training import (

@@ -33,7 +33,7 @@ from jaxnn import (
     serial,
 )
 from jaxnn.layers import Rescale
-from tests.private_layers import LSTM, Conv, CrossAttention, LayerNorm, TiedTable
+from tests.private_layers import LSTM, CausalAttention, Conv, CrossAttention, LayerNorm, TiedTable
 
 
 class Case(NamedTuple):
@@ -165,6 +165,7 @@ PRIVATE = [
     Case(serial(Join(LSTM(7)), Take(0)), (3, 5, 2), others=([0, 5, 2],)),
     Case(serial(Main(Embedding(11, 7)), Join(LSTM(5)), Take(0)), (2, 3), ids=11, others=([3, 1],)),
     Case(serial(Join(CrossAttention(5)), Take(0)), (2, 3, 5), others=((2, 7, 11),)),
+    Case(CausalAttention(7), (2, 3, 5)),
     Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
     Case(LayerNorm(), (2, 3, 5)),
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),

@@ -12,7 +12,7 @@ from jax import lax
 
 from jaxnn import Affine, Layer
 from jaxnn.core import Factor, Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
-from jaxnn.core.inputs import main_of
+from jaxnn.core.inputs import count, main_of
 from jaxnn.core.values import static
 from jaxnn.initializers import lecun, normal
 
@@ -120,6 +120,13 @@ class LSTM(Layer):
         )
 
     def forward(self, params: Gates, x: Any, key: Any = None) -> tuple[Any, Any]:
+        return self.resume(params, self.begin(params, x), x)[:2]
+
+    def begin(self, params: Gates, x: Any) -> tuple[Any, Any]:
+        zero = jnp.zeros((count(x), self.n), main_of(x).dtype)
+        return zero, zero
+
+    def resume(self, params: Gates, state: Any, x: Any, key: Any = None) -> tuple[Any, Any, Any]:
         def tick(carry: Any, step: Any) -> Any:
             (h0, c0), (x_t, on) = carry, step
             z = x_t @ params.w_x + h0 @ params.w_h + params.b
@@ -130,10 +137,9 @@ class LSTM(Layer):
             return (h, c), (_where(on, h, 0), (h0, c0, c, i, f, g, o))
 
         x, lengths = x if isinstance(x, tuple) else (x, None)
-        zero = jnp.zeros((x.shape[0], self.n), x.dtype)
         steps = x.swapaxes(0, 1), _counts(lengths, x.shape[1])
-        _, (h, kept) = lax.scan(tick, (zero, zero), steps)
-        return h.swapaxes(0, 1), (x, lengths, kept)
+        state, (h, kept) = lax.scan(tick, state, steps)
+        return h.swapaxes(0, 1), (x, lengths, kept), state
 
     def backward(self, params: Gates, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
         x, lengths, kept = residuals
@@ -210,6 +216,68 @@ class CrossAttention(Layer):
         readings = read(Outer(x, dq)), read(Outer(memory, dk)), read(Outer(memory, dv))
         dmemory = dk @ params.w_k.T + dv @ params.w_v.T
         return (dq @ params.w_q.T, dmemory), Projections(*readings)
+
+
+class Cache(NamedTuple):
+    """What a causal attention has seen: keys and values (batch, length, n), how many (batch,)."""
+
+    k: Any
+    v: Any
+    at: Any
+
+
+class CausalAttention(Layer):
+    """What each position asks of those up to itself: x (batch, time, n_in) to y (batch, time, n).
+
+        q = x w_q,   k = x w_k,   v = x w_v,   p = softmax(q k^T / sqrt(n)) over s <= t,   y = p v
+
+    The state holds `length` positions; y is nan at calls that want more. Residuals: x, k, v, p and
+    how many positions went before. Source: Vaswani et al. 2017, section 3.2.
+    """
+
+    n: int
+    length: int = 16
+    mixes_positions = True
+
+    def init(self, key: Any, x: Any) -> Projections:
+        return CrossAttention(self.n).init(key, (x, x))
+
+    def forward(self, params: Projections, x: Any, key: Any = None) -> tuple[Any, Any]:
+        k, v = x @ params.w_k, x @ params.w_v
+        y, p = self._attend(x @ params.w_q, k, v, jnp.arange(x.shape[1])[None])
+        return y, (x, k, v, p, None)
+
+    def begin(self, params: Projections, x: Any) -> Cache:
+        zeros = jnp.zeros((x.shape[0], self.length, self.n), x.dtype)
+        return Cache(zeros, zeros, jnp.zeros(x.shape[0], jnp.int32))
+
+    def resume(
+        self, params: Projections, state: Cache, x: Any, key: Any = None
+    ) -> tuple[Any, Any, Cache]:
+        put = jax.vmap(lambda cache, new, at: lax.dynamic_update_slice_in_dim(cache, new, at, 0))
+        at, n = state.at, x.shape[1]
+        k, v = put(state.k, x @ params.w_k, at), put(state.v, x @ params.w_v, at)
+        y, p = self._attend(x @ params.w_q, k, v, at[:, None] + jnp.arange(n, dtype=at.dtype))
+        y = jnp.where((at + n <= self.length)[:, None, None], y, jnp.nan)
+        return y, (x, k, v, p, at), Cache(k, v, at + n)
+
+    def _attend(self, q: Any, k: Any, v: Any, t: Any) -> tuple[Any, Any]:
+        """(y, p) of queries at the positions t."""
+        z = q @ k.swapaxes(1, 2) / self.n**0.5
+        before = jnp.arange(k.shape[1], dtype=t.dtype) <= t[..., None]
+        p = jax.nn.softmax(jnp.where(before, z, -jnp.inf))
+        return p @ v, p
+
+    def backward(self, params: Projections, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
+        x, k, v, p, at = residuals
+        dp = dy @ v.swapaxes(1, 2)
+        ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / self.n**0.5
+        dq, dk, dv = ds @ k, ds.swapaxes(1, 2) @ (x @ params.w_q), p.swapaxes(1, 2) @ dy
+        if at is not None:  # what went before is a constant
+            new = jax.vmap(lambda d, at: lax.dynamic_slice_in_dim(d, at, x.shape[1], 0))
+            dk, dv = new(dk, at), new(dv, at)
+        readings = (read(Outer(x, d)) for d in (dq, dk, dv))
+        return dq @ params.w_q.T + dk @ params.w_k.T + dv @ params.w_v.T, Projections(*readings)
 
 
 class TiedTable(Layer):

@@ -90,7 +90,7 @@ def layers():
 
 @pytest.mark.parametrize("layer", layers(), ids=lambda c: c.__name__)
 def test_every_layer_has_the_signatures_of_the_contract(layer):
-    for method in ("init", "forward", "backward"):
+    for method in ("init", "forward", "backward", "begin", "resume"):
         ours = inspect.signature(getattr(layer, method)).parameters
         contract = inspect.signature(getattr(jaxnn.Layer, method)).parameters
         assert [(p.name, p.default) for p in ours.values()] == [

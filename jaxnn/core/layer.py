@@ -4,6 +4,8 @@
     forward(params, x, key=None)           -> (y, residuals)
     backward(params, residuals, dy, read)  -> (dx, readings)
     turn(params, x, aim, read, key=None)   -> (values, dx, readings, observed)    all of it in one
+    begin(params, x)                       -> state
+    resume(params, state, x, key=None)     -> (y, residuals, state)    forward, from that state on
 
 The batch is the first axis, features are the last, and a parameter is summed over all axes in
 front of its own. `backward` is linear in dy. It returns dx, shaped and typed like x, and the
@@ -16,6 +18,10 @@ None. An entry that y does not depend on has zeros.
 
 Residuals are a pytree of arrays, the least that makes `backward` cheap. A shape that backward
 needs travels in a `Shape`, because a plain tuple of ints would turn into arrays between two jits.
+
+A sequence may come in parts: `begin` says what a layer knows before the first, `resume` goes
+forward from what it knew behind the part before. `backward` takes these residuals like any others,
+and the state for a constant. So a layer that keeps nothing between positions has nothing to write.
 
 Two more methods say how both sweeps change when the parameters and x move, for products with the
 Hessian (`jaxnn.curvature`). A layer does without them until somebody asks for such a product:
@@ -84,6 +90,31 @@ class Layer(Static):
         dx, readings = self.backward(params, residuals, dy, read)
         return values, dx, readings, self.observe(residuals)
 
+    def begin(self, params: Params, x: Tree) -> Tree:
+        """The state in front of the first part of sequences like x (batch, time, ...): only .shape
+        and .dtype of x are used. Each array in it has an axis for the examples.
+
+        Raises TypeError where positions are mixed and nothing says how to go on.
+        """
+        del params, x
+        mixing = _mixing(self)
+        if mixing is not None and type(self).resume is Layer.resume:
+            inside = "" if mixing is self else f", which holds {mixing!r}"
+            raise TypeError(
+                f"{self!r}{inside}: expected a layer that takes each position by itself, or has "
+                f"`resume`, got one that mixes positions; write {type(self).__name__}.begin(self, "
+                "params, x) and .resume(self, params, state, x, key=None), or freeze the network "
+                "first if this is batch-norm"
+            )
+        return ()
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        """(y, residuals, state): `forward` of the next part, of any number of positions."""
+        y, residuals = self.forward(params, x, key)
+        return y, residuals, state
+
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         """The tangent of y, given those of params and x, and the tangents that `bend` needs."""
         if vx is None and not jax.tree.leaves(params):
@@ -149,6 +180,11 @@ def output_like(layer: Layer, params: Params, x: Tree, key: Key = None) -> Any:
     return jax.eval_shape(layer.forward, params, x, key)[0]
 
 
+def resumed_like(layer: Layer, params: Params, x: Tree) -> Any:
+    """`output_like` where there is no key at hand: `begin` has none."""
+    return jax.eval_shape(lambda p, x: layer.forward(p, x, jax.random.key(0))[0], params, x)
+
+
 def outputs_like(net: Layer, x: Any) -> Any:
     """Shape and dtype of the outputs for inputs like x, before there are parameters."""
 
@@ -157,6 +193,13 @@ def outputs_like(net: Layer, x: Any) -> Any:
         return net.forward(net.init(key, x), x, key)[0]
 
     return jax.eval_shape(outputs, x)
+
+
+def _mixing(layer: Layer) -> Layer | None:
+    """The first layer that mixes positions, of this one and those inside."""
+    values = (v if isinstance(v, tuple) else (v,) for v in vars(layer).values())
+    inner = (_mixing(one) for some in values for one in some if isinstance(one, Layer))
+    return layer if layer.mixes_positions else next(filter(None, inner), None)
 
 
 def check_network(net: Any) -> None:

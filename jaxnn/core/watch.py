@@ -48,8 +48,21 @@ class Watched(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
-        note = self.forward_note and self.forward_note(params, x, key, y, residuals)
-        return y, (residuals, Seen(self.path, unwatched(self.layer), note))
+        return y, self._noted(params, x, key, y, residuals)
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        return self.layer.begin(params, x)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        y, residuals, state = self.layer.resume(params, state, x, key)
+        return y, self._noted(params, x, key, y, residuals), state
+
+    def _noted(self, *forward: Any) -> tuple[Tree, Seen]:
+        """The residuals, which come last, and the note."""
+        note = self.forward_note and self.forward_note(*forward)
+        return forward[-1], Seen(self.path, unwatched(self.layer), note)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals = residuals[0]

@@ -130,13 +130,24 @@ class WithBackward(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(self._split(params)[0], x, key)
-        other = None if key is None else jax.random.fold_in(key, _FOLD)
-        return y, (residuals, self.rule.keep(x, other))
+        return y, (residuals, self._kept(x, key))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         at = Passage(self.layer, *self._split(params), *residuals)
         dx, readings, feedback = self.rule.backward(at, dy, read)
         return dx, WithFeedback(readings, feedback) if self.rule.has_feedback else readings
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        return self.layer.begin(self._split(params)[0], x)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        y, residuals, state = self.layer.resume(self._split(params)[0], state, x, key)
+        return y, (residuals, self._kept(x, key)), state
+
+    def _kept(self, x: Tree, key: Key) -> Any:
+        return self.rule.keep(x, None if key is None else jax.random.fold_in(key, _FOLD))
 
     def _split(self, params: Params) -> tuple[Any, Any]:
         if not self.rule.has_feedback:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jaxnn.fast.draws as draws
 from jaxnn.core.inputs import described, entries, main_of
-from jaxnn.core.layer import Layer, Read, check_layers, output_like, two_rows
+from jaxnn.core.layer import Layer, Read, check_layers, output_like, resumed_like, two_rows
 from jaxnn.core.refusals import check_entries, located
 from jaxnn.core.trees import added
 from jaxnn.core.types import Aim, Key, Params, Tree
@@ -59,6 +59,26 @@ class Serial(Layer):
         dx, readings = _down(below, params, residuals, dy, read)
         observed = (layer.observe(r) for layer, r in zip(below, residuals, strict=True))
         return values, dx, (*readings, reading), (*observed, seen)
+
+    def begin(self, params: Params, x: Tree) -> tuple[Any, ...]:
+        check_entries(self, params, len(self.layers))
+        states = []
+        for i, (layer, p) in enumerate(zip(self.layers, params, strict=True)):
+            with located(f"[{i}]", layer):
+                states.append(layer.begin(p, x))
+                x = resumed_like(layer, p, x)
+        return tuple(states)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        residuals, states, keys = [], [], split_key(key, self.layers)
+        for i, (layer, k) in enumerate(zip(self.layers, keys, strict=True)):
+            with located(f"[{i}]", layer):
+                x, r, s = layer.resume(params[i], state[i], x, k)
+            residuals.append(r)
+            states.append(s)
+        return x, tuple(residuals), tuple(states)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         tangents = []
@@ -142,6 +162,16 @@ class Skip(Layer):
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         dx, readings = self.branch.backward(params, residuals, dy, read)
         return _onto_main(dy, dx), readings
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        return self.branch.begin(params, x)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        y, residuals, state = self.branch.resume(params, state, x, key)
+        self._check_output(x, y)
+        return _onto_main(x, y), residuals, state
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         vy, tangents = self.branch.push(params, residuals, vparams, vx)

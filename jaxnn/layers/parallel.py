@@ -52,9 +52,7 @@ class Parallel(Layer):
                 _check_single(layer, y)
             ys.append(y)
             residuals.append((r, Shape(y.shape)))
-        self._check_outputs([y.shape for y in ys])
-        y = sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
-        return y, tuple(residuals)
+        return self._merged(ys), tuple(residuals)
 
     def _check_outputs(self, shapes: list[tuple[int, ...]]) -> None:
         kept = [shape if self.merge == "sum" else shape[:-1] for shape in shapes]
@@ -73,6 +71,31 @@ class Parallel(Layer):
             dx = added(dx, dx_i)
             readings.append(reading)
         return dx, tuple(readings)
+
+    def begin(self, params: Params, x: Tree) -> tuple[Any, ...]:
+        check_entries(self, params, len(self.layers))
+        states = []
+        for i, layer in enumerate(self.layers):
+            with located(f"[{i}]", layer):
+                states.append(layer.begin(params[i], x))
+        return tuple(states)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        ys, residuals, states = [], [], []
+        for i, (layer, k) in enumerate(zip(self.layers, split_key(key, self.layers), strict=True)):
+            with located(f"[{i}]", layer):
+                y, r, s = layer.resume(params[i], state[i], x, k)
+                _check_single(layer, y)
+            ys.append(y)
+            residuals.append((r, Shape(y.shape)))
+            states.append(s)
+        return self._merged(ys), tuple(residuals), tuple(states)
+
+    def _merged(self, ys: list[Any]) -> Any:
+        self._check_outputs([y.shape for y in ys])
+        return sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         vys, tangents = [], []

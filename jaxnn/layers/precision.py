@@ -80,6 +80,17 @@ class MixedPrecision(Layer):
         )
         return values, _like(dx, _dtypes(x)), readings, observed
 
+    def begin(self, params: Params, x: Tree) -> Tree:
+        """That of the layer for inputs of `dtype`."""
+        return self._inside().begin(self._down(params), jax.eval_shape(self._down, x))
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        given = self._down(params), state, self._down(x)
+        y, residuals, state = self._inside().resume(*given, key)
+        return cast(y, _outside(params, x)), (residuals, _dtypes(x)), state
+
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         residuals, of_x = residuals
         down, vparams, vx = map(self._down, (params, vparams, vx))

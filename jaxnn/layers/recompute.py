@@ -11,7 +11,8 @@ from jaxnn.core.types import Aim, Key, Params, Read, Tree
 class Recompute(Layer):
     """The layer, with nothing kept for backward but its input: less memory for more time.
 
-        forward   y of the layer; residuals: x, the key, and what the layer observed
+        forward   y of the layer; residuals: x, the key, and what the layer observed, and the
+                  state that it began with, if any
         backward  the layer's forward once more, then its backward
 
     Where it stands in a network says what is kept: `Repeat(Recompute(block), n)` keeps the input of
@@ -33,11 +34,20 @@ class Recompute(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
-        return y, (x, key, self.layer.observe(residuals))
+        return y, (x, key, self.layer.observe(residuals), None)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         params, residuals, dy = self._again(params, residuals, dy)
         return self.layer.backward(params, residuals, dy, read)
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        return self.layer.begin(params, x)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        y, residuals, after = self.layer.resume(params, state, x, key)
+        return y, (x, key, self.layer.observe(residuals), state), after
 
     def turn(
         self, params: Params, x: Tree, aim: Aim, read: Read, key: Key = None
@@ -61,9 +71,13 @@ class Recompute(Layer):
         """(params, residuals of the layer, *others), forward once more. At the first barrier XLA
         does not notice that it has computed this before, nor does it begin before `others` are
         there; at the second it does not keep what forward and backward compute alike."""
-        x, key, _ = residuals
-        params, x, key, others = lax.optimization_barrier((params, x, key, others))
-        residuals = self.layer.forward(params, x, key)[1]
+        x, key, _, state = residuals
+        given = params, state, x, key, others
+        params, state, x, key, others = lax.optimization_barrier(given)
+        if state is None:
+            residuals = self.layer.forward(params, x, key)[1]
+        else:
+            residuals = self.layer.resume(params, state, x, key)[1]
         residuals, others = lax.optimization_barrier((residuals, others))
         return params, residuals, *others
 

@@ -61,32 +61,51 @@ class Repeat(Layer):
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
-        check_floating(self, main_of(x))
-        self._check_params(params)
+        def up(params: Params, state: Tree, x: Tree, key: Key) -> tuple[Tree, Tree, Tree]:
+            return *self.layer.forward(params, x, key), state
 
-        layers = params, self._split(key)
-        route = self._route(layers, x)
-        moving, passing = route.split(x)
-
-        def step(moving: list[Any], layer: Any) -> tuple[Any, Any]:
-            p, k = layer
-            x = route.join(moving, passing)
-            y, residuals = self.layer.forward(p, x, k)
-            self._check_output(x, y)
-            moved, _ = route.split(y)
-            rest = without(residuals, (*moving, *moved, *passing))
-            return moved, (_if(rest.needs(0, 2 * len(moving)), moving), rest)
-
-        moved, (xs, rest) = lax.scan(step, moving, layers, length=self.n)
-        y, n = route.join(moved, passing), 2 * len(moving)
-        last = _if(rest.needs(0, n), moved), _if(rest.needs(n, n + len(passing)), passing)
-        return y, (xs, *last, rest)
+        return self._up(up, params, (), x, key)[:2]
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         def back(layer: Any, residuals: Tree, dy: Tree, read: Read) -> tuple[Any, Any]:
             return self.layer.backward(layer[0], residuals, dy, read)
 
         return self._down(back, (params,), residuals, dy, read)
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        """That of the layer, with a first axis of n."""
+        self._check_params(params)
+        return jax.vmap(lambda p: self.layer.begin(p, x), axis_size=self.n)(params)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        return self._up(self.layer.resume, params, state, x, key)
+
+    def _up(
+        self, up: Callable[..., Any], params: Params, state: Tree, x: Tree, key: Key
+    ) -> tuple[Tree, Tree, Tree]:
+        """(y, residuals, state) of all layers, given up(params, state, x, key) of one."""
+        check_floating(self, main_of(x))
+        self._check_params(params)
+
+        layers = params, state, self._split(key)
+        route = self._route(up, layers, x)
+        moving, passing = route.split(x)
+
+        def step(moving: list[Any], layer: Any) -> tuple[Any, Any]:
+            p, s, k = layer
+            x = route.join(moving, passing)
+            y, residuals, s = up(p, s, x, k)
+            self._check_output(x, y)
+            moved, _ = route.split(y)
+            rest = without(residuals, (*moving, *moved, *passing))
+            return moved, (_if(rest.needs(0, 2 * len(moving)), moving), rest, s)
+
+        moved, (xs, rest, state) = lax.scan(step, moving, layers, length=self.n)
+        y, n = route.join(moved, passing), 2 * len(moving)
+        last = _if(rest.needs(0, n), moved), _if(rest.needs(n, n + len(passing)), passing)
+        return y, (xs, *last, rest), state
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         each, whole = self._each(residuals)
@@ -144,14 +163,14 @@ class Repeat(Layer):
     def _split(self, key: Key) -> Any:
         return None if key is None else jax.random.split(key, self.n)
 
-    def _route(self, layers: Any, x: Tree) -> "Route":
+    def _route(self, up: Callable[..., Any], layers: Any, x: Tree) -> "Route":
         """Which entries the layer passes on: those of y that are the very arrays of x. One array
         alone is none of them."""
         leaves, structure = jax.tree.flatten(x)
         moves = [True] * len(leaves)
 
         def look(layer: Any, x: Tree) -> None:
-            y, _ = self.layer.forward(layer[0], x, layer[1])
+            y, _, _ = up(*layer[:2], x, layer[2])
             self._check_output(x, y)
             pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True)
             moves[1:] = [a is not b for a, b in pairs][1:]

@@ -23,6 +23,25 @@ class _Around(Layer):
     def __post_init__(self) -> None:
         check_layers(type(self).__name__, (self.layer,))
 
+    def _seen(self, x: Tree) -> Any:
+        """What of x the layer sees."""
+        raise NotImplementedError
+
+    def init(self, key: Key, x: Tree) -> Params:
+        check_several(self, x)
+        return self.layer.init(key, self._seen(x))
+
+    def begin(self, params: Params, x: Tree) -> Tree:
+        check_several(self, x)
+        return self.layer.begin(params, self._seen(x))
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        check_several(self, x)
+        y, residuals, state = self.layer.resume(params, state, self._seen(x), key)
+        return self._beside(y, x), (residuals, _Entries(len(x))), state
+
     def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
 
@@ -49,9 +68,8 @@ class Main(_Around):
     the number of entries. Raises TypeError for an x that is no tuple and a y of the layer that is.
     """
 
-    def init(self, key: Key, x: Tree) -> Params:
-        check_several(self, x)
-        return self.layer.init(key, x[0])
+    def _seen(self, x: Tree) -> Any:
+        return x[0]
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_several(self, x)
@@ -86,9 +104,8 @@ class Join(_Around):
     residuals and errors are as for `Main`.
     """
 
-    def init(self, key: Key, x: Tree) -> Params:
-        check_several(self, x)
-        return self.layer.init(key, x)
+    def _seen(self, x: Tree) -> Any:
+        return x
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         check_several(self, x)

@@ -71,6 +71,14 @@ class Tie(Layer):
         values, dx, readings, observed = self.layer.turn(full, x, aim, each, key)
         return values, dx, join(readings), observed
 
+    def begin(self, params: Params, x: Tree) -> Tree:
+        return self.layer.begin(self._full(params), x)
+
+    def resume(
+        self, params: Params, state: Tree, x: Tree, key: Key = None
+    ) -> tuple[Tree, Tree, Tree]:
+        return self.layer.resume(self._full(params), state, x, key)
+
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
         return self.layer.push(self._full(params), residuals, self._full(vparams), vx)
 

@@ -11,5 +11,6 @@ from jaxnn.sweep.metrics import (
     perplexity as perplexity,
 )
 from jaxnn.sweep.prediction import evaluate as evaluate, predict as predict
+from jaxnn.sweep.streaming import begin as begin, resume as resume
 
 __all__: list[str]

@@ -19,19 +19,26 @@ class Options(NamedTuple):
     1/(1 - momentum) mini-batches, 100 of them at 0.99, and a running mean with that momentum from
     then on. micro_batches: each mini-batch is taken in so many parts, one after the other, in the
     memory of one, see `accumulate`.
+
+    fresh, (n,) booleans with one for each row of x, trains on sequences that come in parts
+    (truncated backpropagation through time): row i of a mini-batch goes on from the state in which
+    row i of the one before has left the network, which is a constant and travels in `state.carry`;
+    where `fresh` holds, it starts anew.
     """
 
     weights: ArrayLike = None
     penalty: Any = None
     statistics_momentum: Number = 0.99
     micro_batches: int = 1
+    fresh: ArrayLike = None
 
 
-_OLD = {name: name for name in Options._fields} | {"penalties": "penalty"}
+_FIELDS = ("weights", "penalty", "statistics_momentum", "micro_batches")  # those that it takes
+_OLD = {name: name for name in _FIELDS} | {"penalties": "penalty"}
 
 
 def with_old_keywords(function: Function) -> Function:
-    """The function, which for one version also takes the fields of `Options` by themselves."""
+    """The function, which for one version also takes these fields of `Options` by themselves."""
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:

@@ -18,11 +18,14 @@ class State(NamedTuple):
     """What training changes: the parameters, what the optimizer keeps, and running statistics.
 
     `State(params, optimizer.init(params))` keeps no statistics, which only batch-norm needs.
+    `carry` is what the network knows of sequences that come in parts, see `Options`; None before
+    the first part.
     """
 
     params: Any
     optimizer: Any
     statistics: Statistics | None = None
+    carry: Any = None
 
 
 def start(net: Layer, optimizer: Transformation, key: Key, x: Tree) -> State:

@@ -21,6 +21,7 @@ from jaxnn.sweep.accumulation import check_parts, sweep_parts
 from jaxnn.sweep.backpropagation import prepare, sweep
 from jaxnn.sweep.records import Batch, Objective
 from jaxnn.training.arrangement import arranged
+from jaxnn.training.carrying import Carried, carried_on, check_fresh, check_rows
 from jaxnn.training.inference import running
 from jaxnn.training.options import Options, with_old_keywords
 from jaxnn.training.scaling import ErrorsScaled, Scaled
@@ -54,7 +55,8 @@ def train_step(
     batch = prepare(plan.objective, state.params, Batch(x, y, options.weights, key))
     if options.micro_batches != 1:
         check_parts(net, count(batch.x), options.micro_batches)
-    return _train_step(plan, state, batch, micro_batches=options.micro_batches)
+    fresh = check_fresh(options.fresh, count(batch.x), options.micro_batches)
+    return _train_step(plan, state, batch, fresh, micro_batches=options.micro_batches)
 
 
 @with_old_keywords
@@ -96,8 +98,11 @@ def train_epoch(
         raise ValueError(f"expected batch_size to be a whole number >= 1, got {batch_size!r}")
     if options.micro_batches != 1:
         check_parts(net, batch_size, options.micro_batches)
+    fresh = check_fresh(options.fresh, count(batch.x), options.micro_batches)
+    if fresh is not None:
+        check_rows(len(order), batch_size)
     sizes = {"batch_size": batch_size, "micro_batches": options.micro_batches}
-    return _train_epoch(plan, state, batch, order, **sizes)
+    return _train_epoch(plan, state, batch, fresh, order, **sizes)
 
 
 class Plan(NamedTuple):
@@ -146,15 +151,26 @@ def found_by(
     return value, found, observed
 
 
-def _step(plan: Plan, state: State, batch: Batch, micro_batches: int) -> tuple[State, Any]:
-    params = state.params
-    value, found, observed = found_by(plan, state, batch, micro_batches)
+def _step(
+    plan: Plan, state: State, batch: Batch, fresh: Any, micro_batches: int
+) -> tuple[State, Any]:
+    params, carry = state.params, state.carry
+    front = carry
+    if fresh is None:
+        value, found, observed = found_by(plan, state, batch, micro_batches)
+    else:
+        objective = plan.objective
+        carry = carried_on(objective.net, params, carry, batch.x, fresh)
+        resumed = plan._replace(objective=objective._replace(net=Carried(objective.net)))
+        front, batch = carry, batch._replace(x=(batch.x, carry))
+        value, found, (observed, carry) = found_by(resumed, state, batch)
     updates, kept = plan.optimizer.update(found, state.optimizer, params)
     statistics = state.statistics and running(state.statistics, observed, plan.momentum)
     if loss_scale(plan.optimizer, kept) is not None:  # a forward sweep may overflow as well
-        taken = all_finite(observed)
-        statistics = jax.tree.map(partial(jnp.where, taken), statistics, state.statistics)
-    return State(apply_updates(params, updates), kept, statistics), value
+        taken = all_finite((observed, carry))
+        before = state.statistics, front
+        statistics, carry = jax.tree.map(partial(jnp.where, taken), (statistics, carry), before)
+    return State(apply_updates(params, updates), kept, statistics, carry), value
 
 
 _train_step = jax.jit(_step, static_argnames="micro_batches")
@@ -162,7 +178,14 @@ _train_step = jax.jit(_step, static_argnames="micro_batches")
 
 @partial(jax.jit, static_argnames=("batch_size", "micro_batches"), donate_argnames="state")
 def _train_epoch(
-    plan: Plan, state: State, data: Batch, order: Any, *, batch_size: int, micro_batches: int
+    plan: Plan,
+    state: State,
+    data: Batch,
+    fresh: Any,
+    order: Any,
+    *,
+    batch_size: int,
+    micro_batches: int,
 ) -> tuple[State, Any]:
     def some(rows: Any, key: Any, weights: Any) -> Batch:
         return Batch(rows_of(data.x, rows), data.y[rows], weights, key)
@@ -170,12 +193,16 @@ def _train_epoch(
     def step(state: State, part: Any) -> tuple[State, Any]:
         rows, k = part
         w = None if data.weights is None else data.weights[rows]
-        return _step(plan, state, some(rows, k, w), micro_batches)
+        starts = None if fresh is None else fresh[rows]
+        return _step(plan, state, some(rows, k, w), starts, micro_batches)
 
     full, rest = divmod(len(order), batch_size)
     size = batch_size // micro_batches
     plan, turn = arranged(plan, state.params, size, full)
     state = turn(state)
+    if fresh is not None and state.carry is None:
+        x = rows_of(data.x, order[:batch_size])
+        state = state._replace(carry=carried_on(plan.objective.net, state.params, None, x, fresh))
     keys = None if data.key is None else jax.random.split(data.key, full + 1)
     rows = order[: full * batch_size].reshape(full, batch_size)
     state, values = jax.lax.scan(step, state, (rows, None if keys is None else keys[:full]))
@@ -183,7 +210,7 @@ def _train_epoch(
     if rest:
         rows, w, parts = _in_parts(order[full * batch_size :], data.weights, size)
         k = None if keys is None else keys[full]
-        state, value = _step(plan, state, some(rows, k, w), parts)
+        state, value = _step(plan, state, some(rows, k, w), None, parts)
         total = total + value * rest
     return turn(state), total / len(order)
 

@@ -117,7 +117,7 @@ def train_epoch_together(
     order = _check_orders(order, count(data.x), n_models)
     optimizers = _of_each("optimizers", as_argument(optimizers), n_models)
     penalties = _of_each("penalties", options.penalty, n_models)
-    shared = objective, data._replace(key=None), options.statistics_momentum
+    shared = objective, data._replace(key=None), options.statistics_momentum, options.fresh
     models = optimizers, penalties, states, order, keys
     sizes = {"batch_size": batch_size, "micro_batches": options.micro_batches}
     return _train_together(shared, *models, **sizes)
@@ -127,7 +127,7 @@ def train_epoch_together(
 def _train_together(
     shared: Any, optimizers: Any, penalties: Any, states: State, order: Any, keys: Key, **sizes: int
 ) -> tuple[State, Any]:
-    (net, loss, _), (x, y, weights, _), momentum = shared
+    (net, loss, _), (x, y, weights, _), momentum, fresh = shared
     path = first_dense(net) if any_shape(optimizers, penalties) else None
     share = 16 if path is None else 2 if order.ndim == 2 else 1  # a 16th: vmap copies weights
     group = group_size(states, keys, _count(states), share)
@@ -138,7 +138,7 @@ def _train_together(
         if path is not None and group:
             own, turn = by_columns(net, path, state.params)
         given = x, y, order if rows is None else rows, key
-        options = Options(weights, penalty, momentum, sizes["micro_batches"])
+        options = Options(weights, penalty, momentum, sizes["micro_batches"], fresh)
         training = own, loss, optimizer, turn(state)
         size = sizes["batch_size"]
         state, value = train_epoch(*training, *given, batch_size=size, options=options)

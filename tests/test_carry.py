@@ -172,3 +172,17 @@ def test_without_fresh_a_state_stays_as_it_is():
     assert plain.carry is None
     kept, _ = nn.train_step(NET, LOSS, OPTIMIZER, state._replace(carry=carry), x[:ROWS], y[:ROWS])
     assert_trees_close(kept, plain._replace(carry=carry), rtol=0)
+
+
+def test_a_step_that_is_skipped_leaves_the_state_finite():
+    x, y, _ = text()
+    optimizer = nn.optim.LossScaled(OPTIMIZER)
+    params = started().params
+    state = nn.State(params, optimizer.init(params), carry=NET.begin(params, x[:ROWS]))
+    infinite = jax.tree.map(lambda p: p.at[(0,) * p.ndim].set(jnp.inf), params)
+    options = Options(fresh=np.zeros(ROWS, bool))
+    given = x[:ROWS], y[:ROWS]
+    after, _ = nn.train_step(
+        NET, LOSS, optimizer, state._replace(params=infinite), *given, options=options
+    )
+    assert_trees_close(after.carry, state.carry, rtol=0)

@@ -154,22 +154,22 @@ def found_by(
 def _step(
     plan: Plan, state: State, batch: Batch, fresh: Any, micro_batches: int
 ) -> tuple[State, Any]:
-    params, carry = state.params, state.carry
-    front = carry
+    params, before = state.params, state.carry
     if fresh is None:
         value, found, observed = found_by(plan, state, batch, micro_batches)
+        carry = before
     else:
         objective = plan.objective
-        carry = carried_on(objective.net, params, carry, batch.x, fresh)
+        before = carried_on(objective.net, params, before, batch.x, fresh)
         resumed = plan._replace(objective=objective._replace(net=Carried(objective.net)))
-        front, batch = carry, batch._replace(x=(batch.x, carry))
+        batch = batch._replace(x=(batch.x, before))
         value, found, (observed, carry) = found_by(resumed, state, batch)
     updates, kept = plan.optimizer.update(found, state.optimizer, params)
     statistics = state.statistics and running(state.statistics, observed, plan.momentum)
     if loss_scale(plan.optimizer, kept) is not None:  # a forward sweep may overflow as well
-        taken = all_finite((observed, carry))
-        before = state.statistics, front
-        statistics, carry = jax.tree.map(partial(jnp.where, taken), (statistics, carry), before)
+        taken = partial(jnp.where, all_finite((observed, carry)))
+        statistics = jax.tree.map(taken, statistics, state.statistics)
+        carry = jax.tree.map(taken, carry, before)
     return State(apply_updates(params, updates), kept, statistics, carry), value
 
 

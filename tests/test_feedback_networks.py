@@ -14,6 +14,7 @@ from experiments.config.file import load
 from experiments.config.network import BackwardName
 from experiments.training import build
 from experiments.training.run import run
+from jaxnn.core.places import value_at
 from jaxnn.feedback.direct import DirectFeedbackAlignment
 from jaxnn.feedback.matrices import FeedbackAlignment, SignSymmetric
 from jaxnn.feedback.networks import alignment, with_rule
@@ -120,6 +121,41 @@ def test_alignment_compares_with_what_a_rule_drew_for_this_batch():
     assert 0 < one < 90
     assert one == again
     assert one != other
+
+
+FA = FeedbackAlignment()
+BLOCK = nn.serial(WithBackward(nn.Dense(4), FA), nn.tanh)
+INSIDE = {
+    "repeat": nn.Repeat(BLOCK, 2),
+    "recompute in repeat": nn.Repeat(nn.Recompute(nn.Skip(BLOCK)), 2),
+    "tie": nn.Tie(nn.serial(BLOCK, BLOCK), ("[0][0].layer.w", "[1][0].layer.w")),
+    "chunked": nn.Chunked(BLOCK, 3),
+    "mixed precision": nn.MixedPrecision(BLOCK),
+}
+
+
+@pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE.keys())
+def test_alignment_sees_rules_inside_of_combinators(inside):
+    net = nn.serial(nn.Dense(4), inside)
+    params, _ = setting(net, X)
+    found = alignment(net, LOSS, params, X, Y)
+    path = "[1][0][0].layer.w" if isinstance(inside, nn.Tie) else "[1][0].layer.w"
+    assert list(found) == ["[0].w", path]
+
+    def objective(params):
+        return LOSS(net.forward(params, X)[0], Y)[0].mean()
+
+    _, ours = nn.backprop(net, LOSS, params, X, Y)
+    true = jax.jit(jax.grad(objective))(params)
+    narrow = isinstance(inside, nn.MixedPrecision)
+    for name, row in found.items():
+        wanted = _angle(value_at(ours, name), value_at(true, name))
+        np.testing.assert_allclose(row.gradient, wanted, atol=2.0 if narrow else 1e-3)  # degrees
+    assert min(found["[0].w"].delta, found["[0].w"].gradient) > 10
+    assert np.isfinite(found[path].delta)
+    (b,) = value_at(params, path.replace("layer.w", "feedback"))
+    wanted = _angle(b, value_at(params, path))
+    np.testing.assert_allclose(found[path].weights, wanted, rtol=0.01 if narrow else 1e-5)
 
 
 FEW = ["--data.name", "digits", "--train.epochs", "1", "--train.batch_size", "8"]

@@ -8,12 +8,16 @@ from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxnn.core.inputs import count
 from jaxnn.core.layer import Layer, Read
+from jaxnn.core.notes import Seen
 from jaxnn.core.parameters import weights
+from jaxnn.core.trees import cast, over, wide_dtype
 from jaxnn.core.types import Array, ArrayLike, Key, Params, Tree
 from jaxnn.core.walk import every_layer, map_inner, map_innermost
+from jaxnn.core.watch import Noted
 from jaxnn.feedback.direct import DirectFeedbackAlignment
 from jaxnn.feedback.matrices import Transport, still
 from jaxnn.feedback.rules import BackwardRule, Passage, WithBackward
+from jaxnn.layers.chunked import Chunked
 from jaxnn.layers.dense import Dense
 from jaxnn.layers.repeat import Repeat
 from jaxnn.losses.loss import Loss
@@ -81,16 +85,11 @@ def alignment(
     """`Alignment` by the path of each weight, for a mini-batch; arguments and errors of `backprop`.
 
     Below 90 degrees a step along the rule's gradient goes downhill. Both sweeps see the same
-    parameters, key and, for rules that draw, the same draw. Raises ValueError for a rule inside a
-    `Repeat`. Source: Lillicrap et al. 2016.
+    parameters, key and, for rules that draw, the same draw. The layers of a `Repeat` are one, and
+    so are all uses of a weight in a `Tie`; `weights` there is of the first.
+    Source: Lillicrap et al. 2016.
     """
-    for path, layer in every_layer(net):
-        if isinstance(layer, Repeat) and _has_rule(layer):
-            raise ValueError(
-                f"alignment: expected backward rules outside of a Repeat, got {path} {layer!r}; "
-                "take serial of its layers"
-            )
-    objective = Objective(net, loss)
+    objective = Objective(_whole(net), loss)
     batch = prepare(objective, params, Batch(x, y, key=key))
     paths = [path for path, _ in tree_flatten_with_path(params)[0] if _counts(path)]
     found = _alignment(objective, params, batch)
@@ -103,7 +102,8 @@ def _alignment(objective: Objective, params: Params, batch: Batch) -> list[Align
     leaves, structure = tree_flatten_with_path(params)
 
     def readings(net: Layer) -> list[Any]:
-        return structure.flatten_up_to(sweep(Objective(net, loss), params, batch, _look)[1])
+        found = sweep(Objective(net, loss), params, batch, _look)[1]
+        return structure.flatten_up_to(_paired(found))
 
     rows = zip(leaves, readings(net), readings(_by_backprop(net)), strict=True)
     return [_compare(rule, exact) for (path, _), rule, exact in rows if _counts(path)]
@@ -118,7 +118,29 @@ class _Look(NamedTuple):
 
 
 def _look(factor: Any, c: ArrayLike) -> _Look:
-    return _Look(getattr(getattr(factor, "part", factor), "d", None), gradient(factor, c))
+    errors = [d.reshape(-1) for d in factor.errors()]
+    return _Look(jnp.concatenate(errors) if errors else None, gradient(factor, c))
+
+
+def _paired(tree: Tree) -> Tree:
+    """The looks, each with its pair in the note of the layer."""
+
+    def look(node: Any) -> Any:
+        if not isinstance(node, Noted):
+            return node
+        leaves, structure = tree_flatten_with_path(_paired(node.readings), is_leaf=_is_look)
+        pairs = iter(node.seen.value)
+        return structure.unflatten(
+            look._replace(pair=next(pairs, None)) if look and weights(path) else look
+            for path, look in leaves
+        )
+
+    return over(Noted, look, tree)
+
+
+def _is_look(node: Any) -> bool:
+    """None stands for a weight that has its look elsewhere, in a `Tie`."""
+    return node is None or isinstance(node, _Look)
 
 
 def _compare(rule: _Look, exact: _Look) -> Alignment:
@@ -134,6 +156,7 @@ def _apart(a: Array | None, b: Array | None) -> tuple[Any, Any]:
     exact for small angles, where the arc cosine loses half of its digits."""
     if a is None or b is None:
         return jnp.nan, jnp.nan
+    a, b = (cast(array, wide_dtype(array)) for array in (a, b))
     size_a, size_b = jnp.linalg.norm(a.reshape(-1)), jnp.linalg.norm(b.reshape(-1))
     u, v = (a / size_a).reshape(-1), (b / size_b).reshape(-1)
     angle = 2 * jnp.arctan2(jnp.linalg.norm(u - v), jnp.linalg.norm(u + v))
@@ -154,23 +177,20 @@ class _Backprop(BackwardRule):
 
     def backward(self, at: Passage, dy: Tree, read: Read) -> tuple[Tree, Tree, Any]:
         dx, readings = at.backprop(dy, read)
-        leaves, structure = tree_flatten_with_path(at.params)
-        pairs = iter(self.rule.compared(at))
-        looks = [
-            look._replace(pair=next(pairs, None)) if weights(path) else look
-            for (path, _), look in zip(leaves, structure.flatten_up_to(readings), strict=True)
-        ]
-        return dx, structure.unflatten(looks), still(at.feedback, count(dy), read)
+        note = Seen("", at.layer, self.rule.compared(at))
+        return dx, Noted(readings, note), still(at.feedback, count(dy), read)
+
+
+def _whole(net: Layer) -> Layer:
+    """The same network with nothing in parts: all errors are looked at."""
+    net = map_inner(lambda _, layer: _whole(layer), net)
+    return net.layer if isinstance(net, Chunked) else net
 
 
 def _by_backprop(net: Layer) -> Layer:
     """The same network, on the same parameters, without its rules."""
     net = map_inner(lambda _, layer: _by_backprop(layer), net)
     return net.replace(rule=_Backprop(net.rule)) if isinstance(net, WithBackward) else net
-
-
-def _has_rule(net: Layer) -> bool:
-    return any(isinstance(layer, WithBackward) for _, layer in every_layer(net))
 
 
 def _counts(path: tuple[Any, ...]) -> bool:

@@ -13,12 +13,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import SequenceKey, tree_flatten_with_path
+from jax.tree_util import SequenceKey, keystr, tree_flatten_with_path
 
 import jaxnn as nn
 from experiments.training.notes import name_of, outputs_of
 from experiments.training.task import Task
-from jaxnn.core import Factor, Tied
+from jaxnn.core import Factor
 from jaxnn.core.notes import seen
 from jaxnn.core.walk import every_layer, innermost, paths_of
 from jaxnn.core.watch import watched
@@ -54,23 +54,18 @@ def _look(
 
 def _deltas(factors: Any) -> dict[str, Any]:
     """The errors at the outputs of the layers with weights: what their weights' factors hold, those
-    of a `Repeat` together."""
+    of a `Repeat` together, and of a `Tie` at all uses of the weight, where it is used first. A
+    second weight of a layer adds its name; of gradients that are formed already there are none."""
     leaves, _ = tree_flatten_with_path(factors, is_leaf=lambda node: isinstance(node, Factor))
     found = {}
     for path, factor in leaves:
-        errors = _errors(factor)
-        if nn.core.weights(path) and nn.core.everything(path) and errors:
+        fed_back = any(getattr(key, "name", "") == "feedback" for key in path)
+        if nn.core.weights(path) and not fed_back:
             place = "/".join(str(key.idx) for key in path if isinstance(key, SequenceKey))
-            found[place] = jnp.concatenate([_wide(d).reshape(-1) for d in errors])
+            place += f"/{keystr(path[-1:], simple=True)}" if place in found else ""
+            errors = [_wide(d).reshape(-1) for d in factor.errors()]
+            found[place] = jnp.concatenate([jnp.zeros(0), *errors])
     return found
-
-
-def _errors(factor: Any) -> list[Any]:
-    """The errors that a factor is made of."""
-    if isinstance(factor, Tied):
-        return [d for part in factor.parts for d in _errors(part)]
-    inner = getattr(factor, "part", getattr(factor, "layers", factor))
-    return [inner.d] if hasattr(inner, "d") else []
 
 
 def _wide(a: Any) -> Any:

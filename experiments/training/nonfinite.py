@@ -5,7 +5,6 @@ the first after which the objective or a parameter is not finite. All that is do
 then looked at in turn: what first makes a nan or infinity out of finite numbers is at fault.
 """
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import jaxnn as nn
 from experiments.config import Experiment, Train
 from experiments.training import build
 from experiments.training.loop import one_epoch, order, run_key
-from experiments.training.notes import name_of, short
+from experiments.training.notes import in_order, name_of, short
 from experiments.training.task import Task
 from jaxnn.core import Pytree, static
 from jaxnn.core.notes import Seen, seen
@@ -163,18 +162,14 @@ def _backward(residuals: Any, dy: Any, dx: Any, readings: Any) -> _Passed:
     return _Passed("backward", {"errors": _largest(dy), "residuals": _largest(residuals)}, gave)
 
 
-def _in_order(notes: list[Seen]) -> list[_Passed]:
-    """What the layers did, one after the other; those of a `Repeat` all first, then all second."""
-    runs = itertools.groupby(notes, key=lambda note: note.stacked)
+def _steps(net: nn.Layer, notes: list[Seen]) -> list[_Passed]:
+    """What the layers did, one after the other."""
     found = []
-    for _, run in runs:
-        steps = [
-            (place, i, note, step) for i, note in enumerate(run) for place, step in note.each()
-        ]
-        for place, _, note, step in sorted(steps, key=lambda one: one[:2]):
-            what = f"{step.what}: layer {name_of(note, place)} {note.layer!r}"
-            gave = {_located(name, note): size for name, size in step.gave.items()}
-            found.append(_Passed(what, step.came, gave))
+    for note, place in in_order(net, notes):
+        step = note.at(place)
+        what = f"{step.what}: layer {name_of(note, place)} {note.layer!r}"
+        gave = {_located(name, note): size for name, size in step.gave.items()}
+        found.append(_Passed(what, step.came, gave))
     return found
 
 
@@ -190,8 +185,8 @@ def _all_steps(task: Task, state: nn.State, batch: _Batch) -> list[_Passed]:
     reading = asked(task.optimizer, state.optimizer)
     given = Objective(net, task.loss), params, Batch(x, y, weights, key), reading
     value, noted, observed = sweep(*given)
-    forward, read = _in_order(seen(observed)), without_notes(noted)
-    backward = _in_order(seen(noted))[::-1]
+    forward, read = _steps(task.net, seen(observed)), without_notes(noted)
+    backward = _steps(task.net, seen(noted))[::-1]
     given = {"outputs": forward[-1].gave["outputs"]}
     gave = {"an objective": _largest(value), "errors": backward[0].came["errors"]}
     steps = [*forward, _Passed(f"loss: {task.loss!r}", given, gave), *backward]

@@ -74,10 +74,8 @@ def _look(
     if "updates" in asked:
         read = _found(task, task.optimizer, state, batch)
         updates, _ = task.optimizer.update(read, state.optimizer, state.params)
-        pairs = zip(_trained(updates), _trained(state.params), strict=True)
-        found |= {
-            f"update_ratio {path}": _norm(u) / _norm(w) for (path, u), (_, w) in pairs if w.ndim > 1
-        }
+        pairs = zip(_matrices(updates), _matrices(state.params), strict=True)
+        found |= {f"update_ratio {path}": _norm(u) / _norm(w) for (path, u), (_, w) in pairs}
     return found | _units(task, net, params) if "units" in asked else found
 
 
@@ -87,14 +85,19 @@ def _found(task: Task, optimizer: Any, state: nn.State, batch: Batch) -> Any:
     return found_by(Plan(objective, optimizer, None), state, batch)[1]
 
 
-def _trained(tree: Any) -> list[tuple[str, Any]]:
+def _trained(tree: Any, chosen: Any = nn.core.everything) -> list[tuple[str, Any]]:
     """The leaves with their names, without weights of a backward rule that stay as they are."""
     leaves, _ = tree_flatten_with_path(tree)
     return [
         (keystr(path, simple=True, separator="/"), leaf)
         for path, leaf in leaves
-        if nn.core.everything(path)
+        if nn.core.everything(path) and chosen(path)
     ]
+
+
+def _matrices(tree: Any) -> list[tuple[str, Any]]:
+    """Those of them that are weights, by name: in a `Repeat` biases have two axes as well."""
+    return [(name, leaf) for name, leaf in _trained(tree, nn.core.weights) if leaf.ndim > 1]
 
 
 def _norm(a: Any) -> Any:

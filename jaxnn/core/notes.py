@@ -21,10 +21,12 @@ class Seen(Pytree):
 
     def each(self) -> list[tuple[tuple[int, ...], Any]]:
         """(place, note) of each layer that shares the path; the place is () outside of a Repeat."""
-        return [
-            (place, jax.tree.map(lambda leaf, at=place: leaf[at], self.value))
-            for place in itertools.product(*map(range, self.stacked))
-        ]
+        places = itertools.product(*map(range, self.stacked))
+        return [(place, self.at(place)) for place in places]
+
+    def at(self, place: tuple[int, ...]) -> Any:
+        """The note of the layer at that place."""
+        return jax.tree.map(lambda leaf: leaf[place], self.value)
 
 
 def seen(tree: Tree) -> list[Seen]:

@@ -156,11 +156,11 @@ def _apart(a: Array | None, b: Array | None) -> tuple[Any, Any]:
     exact for small angles, where the arc cosine loses half of its digits."""
     if a is None or b is None:
         return jnp.nan, jnp.nan
-    a, b = (cast(array, wide_dtype(array)) for array in (a, b))
-    size_a, size_b = jnp.linalg.norm(a.reshape(-1)), jnp.linalg.norm(b.reshape(-1))
-    u, v = (a / size_a).reshape(-1), (b / size_b).reshape(-1)
+    x, y = (cast(array, wide_dtype(array)).reshape(-1) for array in (a, b))
+    size_x, size_y = jnp.linalg.norm(x), jnp.linalg.norm(y)
+    u, v = x / size_x, y / size_y
     angle = 2 * jnp.arctan2(jnp.linalg.norm(u - v), jnp.linalg.norm(u + v))
-    return jnp.rad2deg(angle), size_a / size_b
+    return jnp.rad2deg(angle), size_x / size_y
 
 
 class _Backprop(BackwardRule):

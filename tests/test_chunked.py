@@ -146,6 +146,20 @@ def test_a_metric_of_whole_examples_sees_them_whole():
     assert found["every_position"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("kind", ["rows", "time"])
+def test_a_backward_rule_goes_back_in_parts(kind):
+    x = draw(jnp.zeros(X[kind]), 1)
+    y = np.random.default_rng(2).integers(0, 5, x.shape[:-1])
+    head = nn.feedback.WithBackward(Dense(5), nn.feedback.FeedbackAlignment())
+    params = draw(jax.eval_shape(head.init, KEY, x), 3)
+    read = (nn.gradient, nn.squared_norms)
+    found = [
+        nn.backprop(net, nn.softmax_cross_entropy, params, x, y, read=read)
+        for net in (Chunked(head, 2), head)
+    ]
+    assert_trees_close(*found, rtol=1e-5)
+
+
 def temporaries(net, params, x, y):
     def run(params, x, y):
         return nn.backprop(net, nn.softmax_cross_entropy, params, x, y)

@@ -23,6 +23,7 @@ from jaxnn.core.inputs import count
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import Affine, weights
 from jaxnn.core.ranges import Positive
+from jaxnn.core.summed import joined
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.feedback.rules import BackwardRule, Passage
 from jaxnn.initializers import Initializer, glorot
@@ -178,6 +179,13 @@ class Same(Factor):
 
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
         return self.d, lambda d: Same(self.value, d)
+
+
+@joined.register
+def _same(factor: Same, others: list[Any], axis: int) -> Factor:
+    if axis > 0:
+        return joined.dispatch(Factor)(factor, others, axis)
+    return Same(factor.value[0], jnp.concatenate([one.d.reshape(-1) for one in (factor, *others)]))
 
 
 def still(feedback: Tree, n: int, read: Read) -> Any:

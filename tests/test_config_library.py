@@ -40,6 +40,7 @@ KEYS = {
 APART = {
     **NOT_OFFERED,
     "averaged": "reads the average, which the test of every epoch does",
+    "linear_cross_entropy": "is for programs with none of the networks here",
     "chain": "stands where clip_norm or clip_value is set",
     "serial": "the layers of a config are one after the other",
     "soft_threshold": "follows the rate of gradient descent alone, see the demo regularisation",

@@ -19,7 +19,16 @@ over_cases = pytest.mark.parametrize("case", CASES, ids=name)
 ONE_OF_EACH = {type(case.layer): case for case in PUBLIC if "64" not in repr(case.layer)}.values()
 
 
-@over_cases
+def nested(case):
+    """Whether combinators stand in each other, for which the checker compiles long."""
+    kinds = ("Repeat", "Recompute", "Tie", "Join", "Serial", "MixedPrecision", "Chunked")
+    found = [type(layer).__name__ for _, layer in every_layer(case.layer)]
+    return sum(kind in kinds for kind in found) > 2
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.slow] * nested(c), id=name(c)) for c in CASES]
+)
 def test_the_gradient_checker_finds_nothing_wrong(case):
     x = case.x()  # not perturbed: some cases sit on kinks and ties, where a convention is kept
     params, _ = setting(case.layer, x)

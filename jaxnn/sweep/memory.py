@@ -14,9 +14,9 @@ import jax
 
 from jaxnn.core.layer import Layer, check_network, output_like, shape_like
 from jaxnn.core.types import Key, Params, Tree
-from jaxnn.core.walk import every_layer
+from jaxnn.core.walk import every_layer, inner_layers
 from jaxnn.layers.chunked import Chunked
-from jaxnn.layers.combinators import Serial, Skip
+from jaxnn.layers.combinators import Serial
 from jaxnn.layers.recompute import Recompute
 from jaxnn.layers.repeat import Repeat
 from jaxnn.sweep.inspection import Row, summary
@@ -110,8 +110,9 @@ def _work(net: Layer, params: Params, x: Tree) -> int:
         return _work(net.layer, one, x)
     if isinstance(net, Recompute):
         return _residuals(net.layer, params, x)[1] + _work(net.layer, params, x)
-    if isinstance(net, Skip):
-        return _size(x) + _work(net.branch, params, x)
+    branch = inner_layers(net).get("branch")
+    if isinstance(branch, Layer):  # x waits beside it
+        return _size(x) + _work(branch, params, x)
     y = output_like(net, params, x, key)
     if isinstance(net, Chunked):
         return _size(x) + min(_size(y), _size(y) * net.n // math.prod(y.shape[:-1])) * 2

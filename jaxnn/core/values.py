@@ -24,7 +24,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from jaxnn.core.ranges import Range
+from jaxnn.core.ranges import Count, Range
 
 
 def call_form(name: str, value: Any) -> str:
@@ -134,22 +134,48 @@ class Pytree(_Value):
 
 
 class _Rule(NamedTuple):
-    """What a field may hold: numbers of a range or one of the words; None and functions too?"""
+    """What a field may hold: numbers of a range or one of the words, of either several kinds; None,
+    functions and tuples too? A tuple is for whoever knows how long it has to be."""
 
-    allowed: Range | tuple[Any, ...]
+    allowed: tuple[Range | tuple[Any, ...], ...]
     none: bool
     function: bool
+    tuples: bool
 
     def check(self, owner: Any, name: str) -> None:
         value = getattr(owner, name)
         if (value is None and self.none) or (callable(value) and self.function):
             return
-        if not isinstance(self.allowed, Range):
-            check_choice(owner, name, self.allowed)
-        elif self.allowed.whole:
-            check_count(owner, name)
+        if self.tuples or len(self.allowed) > 1:
+            self._check_any(owner, name)
+        elif not isinstance(self.allowed[0], Range):
+            check_choice(owner, name, self.allowed[0])
+        elif self.allowed[0].whole:
+            check_count(owner, name, self.allowed[0])
         else:
-            check_number(owner, name, self.allowed)
+            check_number(owner, name, self.allowed[0])
+
+    def _check_any(self, owner: Any, name: str) -> None:
+        value = getattr(owner, name)
+        if self.tuples and isinstance(value, tuple):
+            return
+        if isinstance(value, bool) or not any(_fits(value, some) for some in self.allowed):
+            known = [*map(_described, self.allowed), *(["a tuple of such"] if self.tuples else [])]
+            raise ValueError(
+                f"{type(owner).__name__}: expected {name} to be {' or '.join(known)}, got {value!r}"
+            )
+
+
+def _fits(value: Any, allowed: Range | tuple[Any, ...]) -> bool:
+    if not isinstance(allowed, Range):
+        return isinstance(value, str) and value in allowed
+    return value in allowed and (isinstance(value, int) or not allowed.whole)
+
+
+def _described(allowed: Range | tuple[Any, ...]) -> str:
+    if not isinstance(allowed, Range):
+        return " or ".join(map(repr, allowed))
+    return f"a whole number >= {allowed.low}" if allowed.whole else f"a number in {allowed}"
 
 
 @functools.cache
@@ -162,15 +188,18 @@ def _rules(cls: type) -> tuple[tuple[str, _Rule], ...]:
 def _rule(annotation: Any) -> _Rule | None:
     union = get_origin(annotation) in (Union, types.UnionType)
     options = get_args(annotation) if union else (annotation,)
-    none = types.NoneType in options
+    allowed = tuple(found for option in options if (found := _allowed(option)) is not None)
     function = any(get_origin(option) is collections.abc.Callable for option in options)
-    for option in options:
-        if get_origin(option) is Literal:
-            return _Rule(get_args(option), none, function)
-        for mark in getattr(option, "__metadata__", ()):
-            if isinstance(mark, Range):
-                return _Rule(mark, none, function)
-    return None
+    tuples = any(get_origin(option) is tuple for option in options)
+    return _Rule(allowed, types.NoneType in options, function, tuples) if allowed else None
+
+
+def _allowed(option: Any) -> Range | tuple[Any, ...] | None:
+    """The words of a `Literal`, or the range that annotates a number."""
+    if get_origin(option) is Literal:
+        return get_args(option)
+    marks = getattr(option, "__metadata__", ())
+    return next((mark for mark in marks if isinstance(mark, Range)), None)
 
 
 def check_choice(owner: Any, name: str, words: tuple[Any, ...]) -> None:
@@ -182,12 +211,13 @@ def check_choice(owner: Any, name: str, words: tuple[Any, ...]) -> None:
         )
 
 
-def check_count(owner: Any, name: str) -> None:
-    """Refuse a hyperparameter that is no whole number >= 1."""
+def check_count(owner: Any, name: str, allowed: Range = Count) -> None:
+    """Refuse a hyperparameter that is no whole number, or too small a one."""
     value = getattr(owner, name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
         raise ValueError(
-            f"{type(owner).__name__}: expected {name} to be a whole number >= 1, got {value!r}"
+            f"{type(owner).__name__}: expected {name} to be a whole number >= {allowed.low}, "
+            f"got {value!r}"
         )
 
 

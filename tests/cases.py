@@ -13,6 +13,8 @@ import jaxnn as nn
 from jaxnn import (
     BatchNorm,
     Chunked,
+    Conv,
+    ConvTranspose,
     Dense,
     DropConnect,
     Dropout,
@@ -20,6 +22,7 @@ from jaxnn import (
     Flatten,
     Join,
     Layer,
+    LocallyConnected,
     Main,
     MixedPrecision,
     OneHot,
@@ -33,7 +36,7 @@ from jaxnn import (
     serial,
 )
 from jaxnn.layers import Rescale
-from tests.private_layers import LSTM, CausalAttention, Conv, CrossAttention, LayerNorm, TiedTable
+from tests.private_layers import LSTM, CausalAttention, CrossAttention, LayerNorm, TiedTable
 
 
 class Case(NamedTuple):
@@ -158,9 +161,25 @@ PUBLIC = [
     Case(MixedPrecision(serial(OneHot(11), Dense(5)), "float64"), (2, 3), ids=11),
 ]
 
+IMAGES = [
+    # by one product: one channel, and d with many fewer places than x; else by convolutions
+    Case(Conv(7, window=3, padding="SAME"), (2, 5, 3, 1)),
+    Case(Conv(3, window=3), (2, 5, 7, 2)),
+    Case(Conv(5, window=3, stride=2, padding=1), (2, 7, 11, 3)),
+    Case(Conv(5, window=(2, 3), stride=3, padding=((2, 0), (0, 1)), bias=False), (2, 7, 6, 3)),
+    Case(Conv(6, window=2, dilation=(2, 3), groups=3), (2, 5, 7, 3)),
+    Case(Conv(3, window=3, stride=2, padding="SAME", groups=3), (2, 11, 3)),
+    Case(Conv(3, window=3, padding=1, padding_mode="circular"), (2, 5, 7, 2)),
+    Case(Conv(3, window=2, stride=2, padding="SAME", padding_mode="reflect"), (2, 3, 5, 3, 2)),
+    Case(Conv(3, window=2, bias_per_place=True, planes=((0,), (1, 2), (0, 2))), (2, 5, 3, 3)),
+    Case(ConvTranspose(5, window=3, stride=2, padding=1, output_padding=1), (2, 3, 5, 2)),
+    Case(ConvTranspose(6, window=2, stride=3, padding="SAME", groups=3, bias=False), (2, 5, 3)),
+    Case(LocallyConnected(5, window=2, stride=2, padding=1), (2, 3, 5, 2)),
+    Case(serial(Conv(3, window=3), nn.relu, Flatten(), Dense(2)), (2, 5, 7, 3)),
+]
+PUBLIC += IMAGES
+
 PRIVATE = [
-    Case(Conv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
-    Case(Conv(5, window=2, stride=3), (2, 7, 6, 3)),
     Case(LSTM(7), (3, 5, 2)),
     Case(serial(Join(LSTM(7)), Take(0)), (3, 5, 2), others=([0, 5, 2],)),
     Case(serial(Main(Embedding(11, 7)), Join(LSTM(5)), Take(0)), (2, 3), ids=11, others=([3, 1],)),

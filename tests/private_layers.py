@@ -1,7 +1,7 @@
 """Layers the library does not have yet, written against its contract to find out what it lacks.
 
-They are here to stress the contract: a window, time, one table used twice, statistics over
-features. None of them needs an exception from it.
+They are here to stress the contract: time, one table used twice, statistics over features. None of
+them needs an exception from it.
 """
 
 from typing import Any, NamedTuple
@@ -10,83 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn import Affine, Layer
-from jaxnn.core import Factor, Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
+from jaxnn import Layer
+from jaxnn.core import Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
 from jaxnn.core.inputs import count, main_of
-from jaxnn.core.values import static
 from jaxnn.initializers import lecun, normal
-
-
-class Patches(Factor):
-    """dw of a convolution: the outer product over patches of x that are never formed.
-
-    A new kind of factor, made outside the library: one class with one method.
-    """
-
-    x: Any
-    d: Any
-    stride: int = static()
-    pad: int = static()
-    rest: tuple[int, int] = static()
-    window: int = static()
-
-    def size(self) -> int:
-        """The patches of an example, which a convolution may lay out, beside the gradient."""
-        positions = self.d.shape[1] * self.d.shape[2]
-        return positions * self.window**2 * self.x.shape[-1] + super().size()
-
-    def total(self, d: Any) -> Any:
-        return lax.conv_general_dilated(
-            self.x,
-            d,
-            (1, 1),
-            [(self.pad, self.pad - r) for r in self.rest],
-            rhs_dilation=(self.stride, self.stride),
-            dimension_numbers=("CHWN", "IHWO", "HWNC"),
-        )
-
-
-class Conv(Layer):
-    """y[n, i, j] = sum_(u, v) x[n, s i + u - p, s j + v - p] w[u, v] + b, with stride s, padding p.
-
-    dx is the convolution of dy, spread out by the stride, with the flipped kernel, in and out
-    exchanged; dw convolves x with dy over the batch. Residuals: x.
-    """
-
-    n_out: int
-    window: int
-    stride: int = 1
-    pad: int = 0
-    mixes_positions = True
-
-    def init(self, key: Any, x: Any) -> Affine:
-        shape = (self.window, self.window, x.shape[-1], self.n_out)
-        return Affine(lecun(key, shape, x.dtype), jnp.zeros(self.n_out, x.dtype))
-
-    def forward(self, params: Affine, x: Any, key: Any = None) -> tuple[Any, Any]:
-        y = lax.conv_general_dilated(
-            x,
-            params.w,
-            (self.stride, self.stride),
-            [(self.pad, self.pad)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        return y + params.b, x
-
-    def backward(self, params: Affine, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
-        x, k, p, s = residuals, self.window, self.pad, self.stride
-        # rows and columns at the far edge that no window reached
-        rest = tuple((size + 2 * p - k) % s for size in x.shape[1:3])
-        dx = lax.conv_general_dilated(
-            dy,
-            params.w[::-1, ::-1].swapaxes(2, 3),
-            (1, 1),
-            [(k - 1 - p, k - 1 - p + r) for r in rest],
-            lhs_dilation=(s, s),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        dw = read(Patches(x, dy, stride=s, pad=p, rest=rest, window=k))
-        return dx, Affine(dw, read(Sum(dy)))
 
 
 class Gates(NamedTuple):

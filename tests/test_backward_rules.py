@@ -24,11 +24,11 @@ from jaxnn.feedback.rules import (
 from tests import private_layers
 from tests.cases import KINK, Case, name
 from tests.compare import KEY, assert_trees_close, by_hand, setting
-from tests.private_layers import LSTM, Conv
+from tests.private_layers import LSTM
 from tests.public import public
 
 DEEP = nn.serial(nn.Dense(7), nn.tanh, nn.serial(nn.Dense(3), nn.relu), nn.Dense(2))
-IMAGES = nn.serial(Conv(5, window=2), nn.relu, nn.Flatten(), nn.Dense(3))
+IMAGES = nn.serial(nn.Conv(5, window=2), nn.relu, nn.Flatten(), nn.Dense(3))
 
 RULES = [
     Case(WithBackward(nn.Dense(7), FeedbackAlignment()), (2, 3, 5)),
@@ -36,7 +36,9 @@ RULES = [
         WithBackward(nn.DropConnect(7, drop_rate=0.4), FeedbackAlignment(nn.initializers.he)),
         (3, 5),
     ),
-    Case(WithBackward(Conv(5, window=3, stride=2, pad=1), FeedbackAlignment()), (2, 7, 11, 3)),
+    Case(
+        WithBackward(nn.Conv(5, window=3, stride=2, padding=1), FeedbackAlignment()), (2, 7, 11, 3)
+    ),
     Case(WithBackward(nn.Dense(7, bias=False), SignSymmetric()), (3, 5)),
     Case(WithBackward(nn.Dense(7), SignSymmetric("one")), (3, 5)),
     Case(WithBackward(nn.Dense(7), SignSymmetric("batch", nn.initializers.he)), (3, 5)),
@@ -149,7 +151,7 @@ BACKPROP = {  # what makes of random parameters those with B = w^T: (rule, weigh
 LAYERS = [
     (DEEP, (3, 5)),
     (nn.DropConnect(7, drop_rate=0.4), (3, 5)),
-    (Conv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
+    (nn.Conv(5, window=3, stride=2, padding=1), (2, 7, 11, 3)),
     (LSTM(7), (3, 5, 2)),
 ]
 DENSE = [(rule, nn.Dense(7), (2, 3, 5)) for rule in BACKPROP]

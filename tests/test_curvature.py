@@ -16,11 +16,10 @@ from jaxnn.layers.elementwise import Activation
 from jaxnn.sweep.weighing import example_weights, objective
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
-from tests.private_layers import LSTM, CausalAttention, Conv, CrossAttention, LayerNorm, TiedTable
+from tests.private_layers import LSTM, CausalAttention, CrossAttention, LayerNorm, TiedTable
 
 STILL = (
     CausalAttention,
-    Conv,
     CrossAttention,
     LSTM,
     TiedTable,

@@ -10,7 +10,7 @@ from jaxnn.curvature.products import gnvp, hvp
 from jaxnn.layers.normalising import bent, pushed
 from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import Conv, LayerNorm
+from tests.private_layers import LayerNorm
 from tests.test_curvature import tangents, tangents_by_autodiff
 
 # layers that only tests have; those of the library are in test_curvature.py
@@ -40,29 +40,8 @@ class MovingLayerNorm(LayerNorm):
         return dx, rdx, nn.core.ScaleShift(read(nn.core.Tied(tuple(parts))), read(nn.core.Sum(rdy)))
 
 
-class MovingConv(Conv):
-    """Conv with tangents, all of them from its own forward and backward: it is bilinear."""
-
-    def push(self, params, residuals, vparams, vx):
-        x = residuals
-        vy = self.forward(vparams, x)[0]
-        still = params._replace(b=jnp.zeros_like(params.b))
-        return (vy if vx is None else vy + self.forward(still, vx)[0]), (vparams, vx)
-
-    def bend(self, params, residuals, tangents, dy, rdy, read):
-        x, (vparams, vx) = residuals, tangents
-        dx, _ = self.backward(params, x, dy, lambda factor: factor)
-        rdx, moved = self.backward(params, x, rdy, lambda factor: factor)
-        other, _ = self.backward(vparams, x, dy, lambda factor: factor)
-        w = moved.w
-        if vx is not None:
-            w = nn.core.Tied((w, self.backward(params, vx, dy, lambda factor: factor)[1].w))
-        return dx, rdx + other, nn.Affine(read(w), read(moved.b))
-
-
 LAYERS = [
     (MovingLayerNorm(), (2, 3, 5)),
-    (MovingConv(5, window=3, stride=2, pad=1), (2, 7, 11, 3)),
 ]
 
 

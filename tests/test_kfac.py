@@ -15,7 +15,7 @@ from jaxnn.optim.kfac_inverse import Inverses, Spectra, inverted, preconditioned
 from jaxnn.sweep.accumulation import accumulate
 from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, Conv, LayerNorm, TiedTable
+from tests.private_layers import LSTM, LayerNorm, TiedTable
 
 LOSS = nn.softmax_cross_entropy
 NET = nn.serial(nn.Dense(4), nn.tanh, nn.Dense(3, bias=False))
@@ -113,7 +113,9 @@ def test_the_empirical_factors_are_those_of_per_example_gradients_for_one_exampl
     assert_trees_close(block(found[0].w, True), np.outer(g, g))
 
 
-@pytest.mark.parametrize("layer", [Conv(2, window=1), nn.DropConnect(3), nn.Embedding(3, 2)])
+@pytest.mark.parametrize(
+    "layer", [nn.Conv(2, window=1, groups=2), nn.DropConnect(3), nn.Embedding(3, 2)]
+)
 def test_parameters_of_another_kind_have_no_factors(layer):
     x = jnp.zeros((2, 3, 3, 2)) if not isinstance(layer, nn.Embedding) else jnp.zeros((2, 3), int)
     params = drawn(layer, x)

@@ -15,7 +15,7 @@ from jaxnn.feedback import GradientReversal, WithBackward
 from jaxnn.training import Statistics
 from tests.cases import CASES, name
 from tests.compare import KEY, assert_trees_close, draw, setting
-from tests.private_layers import LSTM, CausalAttention, Conv, LayerNorm
+from tests.private_layers import LSTM, CausalAttention, LayerNorm
 from tests.test_repeat import QUICK
 
 x64 = pytest.mark.usefixtures("x64")
@@ -230,7 +230,7 @@ def test_a_combinator_without_resume_is_refused_where_something_inside_has_a_sta
     with pytest.raises(TypeError, match=r"^Around\(LSTM\(3\)\), which holds LSTM\(3\): expected"):
         Around(LSTM(3)).begin((), X)
     with pytest.raises(TypeError, match=r"which holds Conv\(3, 2\)"):
-        Around(serial(Dense(3), Conv(3, window=2))).begin((), X)
+        Around(serial(Dense(3), nn.Conv(3, window=2))).begin((), X)
 
 
 def test_a_part_may_be_resumed_twice_and_states_are_values():

@@ -1,6 +1,7 @@
 """The public names of `jaxnn.core`."""
 
 from jaxnn.core.composed import Masked as Masked, Stacked as Stacked, Tied as Tied
+from jaxnn.core.conv_outer import ConvOuter as ConvOuter, LocalOuter as LocalOuter
 from jaxnn.core.factors import (
     Factor as Factor,
     Formed as Formed,

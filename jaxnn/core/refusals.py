@@ -78,6 +78,11 @@ def check_weight(layer: Static, w: Array, x: Tree) -> None:
         raise ValueError(
             f"{layer!r}: expected x with last axis {w.shape[0]}, got shape {x.shape}{hint}"
         )
+    check_dtype(layer, w, x)
+
+
+def check_dtype(layer: Static, w: Array, x: Tree) -> None:
+    """Refuse an x that is not of the dtype of the weight."""
     if dtype_of(x) != dtype_of(w):
         raise TypeError(
             f"{layer!r}: expected x of dtype {w.dtype} like the parameters, got {x.dtype}; "

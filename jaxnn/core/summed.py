@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.composed import Masked, Tied
+from jaxnn.core.conv_outer import ConvOuter, LocalOuter
 from jaxnn.core.factors import Factor, Formed, Outer, Rows, Scaled, Sum, Transposed
 from jaxnn.core.reader import Found, Reader, as_reader, keep, marked, over_found
 from jaxnn.core.trees import over
@@ -96,6 +97,13 @@ def _in_a_row(factor: Any, others: list[Any], axis: int) -> Any:
 
 for _kind in (Outer, Sum, Scaled, Rows):
     joined.register(_kind, _in_a_row)
+
+
+@joined.register
+def _windowed(factor: ConvOuter | LocalOuter, others: list[Any], axis: int) -> Factor:
+    if axis == 0:
+        return _in_a_row(factor, others, axis)
+    return joined.dispatch(Factor)(factor, others, axis)  # windows do not reach into other parts
 
 
 @joined.register

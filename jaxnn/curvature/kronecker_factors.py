@@ -26,6 +26,7 @@ from typing import Any, Literal, NamedTuple, Self
 import jax.numpy as jnp
 
 from jaxnn.core.composed import Tied
+from jaxnn.core.conv_outer import ConvOuter
 from jaxnn.core.factors import Factor, Outer, along_batch
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import Array, ArrayLike, Tree
@@ -36,7 +37,8 @@ Shared = Literal["expand", "reduce"]
 
 
 class KroneckerFactors(NamedTuple):
-    """inputs (n_in + 1, n_in + 1) and errors (n_out, n_out) of a weight w (n_in, n_out).
+    """inputs (n_in + 1, n_in + 1) and errors (n_out, n_out) of a weight w (n_in, n_out), or of a
+    kernel (*window, n_in, n_out) with all axes but the last as one.
 
     A reading does not know whether a bias stands beside w, so the column of ones is always there;
     `inputs[:-1, :-1]` is for w alone.
@@ -47,9 +49,9 @@ class KroneckerFactors(NamedTuple):
 
 
 class Kronecker(Reading, name="kronecker"):
-    """`KroneckerFactors` in the place of every w of an affine map (an `Outer`), from the errors of
-    the targets; None in the place of everything else: a bias is in the factors of its w, and other
-    parameters have none. A weight that is used in several places is one map at the positions of
+    """`KroneckerFactors` in the place of every w of an affine map (an `Outer`, or a `ConvOuter` in
+    one group), from the errors of the targets; None in the place of everything else: a bias is in
+    the factors of its w, and other parameters have none. A weight that is used in several places is one map at the positions of
     all. In a `Repeat` they have a first axis of n, a block for each layer. In float32 at least.
     Micro-batches are merged by their weights.
 
@@ -67,8 +69,8 @@ class Kronecker(Reading, name="kronecker"):
         return self.replace(own=own)
 
     def of(self, factor: Factor, c: ArrayLike) -> Any:
-        parts = factor.parts if isinstance(factor, Tied) else (factor,)
-        if any(not isinstance(part, Outer) or part.transpose for part in parts):
+        parts = [_as_map(part) for part in (factor.parts if isinstance(factor, Tied) else [factor])]
+        if any(part is None for part in parts):
             return None
         sides = [wide(part).sides() for part in parts]
         a, d = (jnp.concatenate(side, 1) for side in zip(*sides, strict=True))
@@ -94,6 +96,13 @@ class Kronecker(Reading, name="kronecker"):
 
     def answer(self, state: Tree) -> Any:
         return over(Sums, lambda sums: KroneckerFactors(sums.mean_inputs(), sums.errors), state)
+
+
+def _as_map(factor: Factor) -> Outer | None:
+    """The factor of an affine map, a convolution as one of its patches; None of anything else."""
+    if isinstance(factor, ConvOuter):
+        return factor.unfolded() if factor.folds else None
+    return factor if isinstance(factor, Outer) and not factor.transpose else None
 
 
 class Sums(NamedTuple):

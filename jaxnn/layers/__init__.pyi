@@ -15,6 +15,9 @@ from jaxnn.layers.combinators import Serial as Serial, Skip as Skip, serial as s
 from jaxnn.layers.dense import Dense as Dense
 from jaxnn.layers.dropout import DropConnect as DropConnect, Dropout as Dropout
 from jaxnn.layers.embedding import Embedding as Embedding, OneHot as OneHot
+from jaxnn.layers.images.conv import Conv as Conv
+from jaxnn.layers.images.conv_transpose import ConvTranspose as ConvTranspose
+from jaxnn.layers.images.local import LocallyConnected as LocallyConnected
 from jaxnn.layers.parallel import Parallel as Parallel
 from jaxnn.layers.precision import MixedPrecision as MixedPrecision
 from jaxnn.layers.recompute import Recompute as Recompute

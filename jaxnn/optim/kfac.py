@@ -6,9 +6,10 @@ The two factors are small, and so is the inverse of their product. `KFAC(SGD(0.1
 out to an ordinary optimizer, which takes the step, and is itself used like one.
 
 A layer is an affine map if the factor of its w is an `Outer`: `Dense`, the weights of a recurrent
-layer, a weight used in several places, each of those in a `Repeat`. All other parameters
-(embeddings, scales, masked weights, convolutions) go on with their plain gradient. Source: Martens
-and Grosse 2015, sections 3 to 6.
+layer, a weight used in several places, each of those in a `Repeat`; or a `ConvOuter` in one group:
+`Conv`. All other parameters (embeddings, scales, masked weights, transposed convolutions) go on
+with their plain gradient. Sources: Martens and Grosse 2015, sections 3 to 6; Grosse and Martens
+2016, for convolutions.
 """
 
 from typing import Annotated, Any, NamedTuple, NoReturn

@@ -10,6 +10,7 @@ one adds to lambda I the mixed terms pi sqrt(lambda) I (x) G + A (x) sqrt(lambda
 more. Source: Martens and Grosse 2015, sections 4.2 and 6.3 (factored); George et al. 2018 (exact).
 """
 
+import functools
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -74,7 +75,7 @@ def preconditioned(inverses: Tree, grads: Params) -> Any:
 
 def _natural(inverse: Spectra | Inverses, g: Tree) -> Any:
     """The inverse times a gradient; of layers in a `Repeat`, layer by layer."""
-    if jax.tree.leaves(g)[0].ndim > 2:
+    if jax.tree.leaves(inverse.inputs)[-1].ndim > 2:
         return jax.vmap(_natural)(inverse, g)
     return _split(inverse.times(_joined(g)), g)
 
@@ -84,13 +85,25 @@ def _is_place(node: Any) -> bool:
 
 
 def _invert(factors: Tree, record: Any, damping: Number, inverse: Inverse) -> Any:
-    with_bias = isinstance(record, Affine) and record.b is not None
     factors = factors.w if isinstance(factors, Affine) else factors
     if factors is None:
         return None
-    if factors.inputs.ndim > 2:  # of the layers in a Repeat
-        return jax.vmap(lambda one: _invert(one, record, damping, inverse))(factors)
-    a, g = factors if with_bias else (factors.inputs[:-1, :-1], factors.errors)
+    inputs, errors = factors
+    levels = inputs.ndim - 2  # of a Repeat around a Repeat two
+    if not (isinstance(record, Affine) and _joins(record.b, 1 + levels)):
+        inputs = inputs[..., :-1, :-1]
+    one = functools.partial(_damped, damping=damping, inverse=inverse)
+    for _ in range(levels):
+        one = jax.vmap(one)
+    return one(inputs, errors)
+
+
+def _joins(b: Array | None, ndim: int = 1) -> bool:
+    """Whether b is a row of [w; b]: not where each place of a window has biases of its own."""
+    return b is not None and b.ndim == ndim
+
+
+def _damped(a: Array, g: Array, damping: Number, inverse: Inverse) -> Any:
     damping = jnp.asarray(damping, g.dtype)
     if inverse == "exact":
         return Spectra(_spectrum(a), _spectrum(g), damping)
@@ -111,18 +124,23 @@ def _inverse(matrix: Array, shift: Any) -> Any:
 
 
 def _joined(g: Array) -> Any:
-    """[dw; db], at least in float32."""
+    """[dw; db], at least in float32; of a kernel (*window, n_in, n_out) as (window n_in, n_out)."""
     w, b = g if isinstance(g, Affine) else (g, None)
-    rows = w if b is None else jnp.concatenate([w, b[None]])
+    w = w.reshape(-1, w.shape[-1])
+    rows = jnp.concatenate([w, b[None]]) if _joins(b) else w
     return rows.astype(wide_dtype(rows))
 
 
 def _split(rows: Tree, like: Tree) -> Any:
     if not isinstance(like, Affine):
-        return rows.astype(like.dtype)
-    if like.b is None:
-        return Affine(rows.astype(like.w.dtype), None)
-    return Affine(rows[:-1].astype(like.w.dtype), rows[-1].astype(like.b.dtype))
+        return _shaped(rows, like)
+    if not _joins(like.b):
+        return Affine(_shaped(rows, like.w), like.b)
+    return Affine(_shaped(rows[:-1], like.w), _shaped(rows[-1], like.b))
+
+
+def _shaped(rows: Array, like: Array) -> Any:
+    return rows.reshape(like.shape).astype(like.dtype)
 
 
 def _product(a: Array, b: ArrayLike, c: ArrayLike) -> Any:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.conv_outer import ConvOuter
 from jaxnn.core.factors import Factor, Outer, Rows, Scaled, Sum
 from jaxnn.core.trees import over, wide
 from jaxnn.core.types import ArrayLike, Tree
@@ -119,6 +120,11 @@ def _along(factor: Factor, v: Tree) -> Any:
 def _outer(factor: Outer, v: Tree) -> Any:
     left, right = factor.sides()
     return ((left @ v) * right).sum((1, 2))
+
+
+@_along.register
+def _convolved(factor: ConvOuter, v: Tree) -> Any:
+    return factor.along(v)
 
 
 @_along.register

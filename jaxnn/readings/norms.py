@@ -1,5 +1,6 @@
 """The squared norm of each example's gradient, without forming it."""
 
+import math
 from functools import singledispatch
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.conv_outer import ConvOuter, LocalOuter
 from jaxnn.core.factors import Factor, Outer, Rows
 from jaxnn.core.trees import wide
 from jaxnn.core.types import Array, ArrayLike
@@ -23,6 +25,8 @@ class SquaredNorms(Reading, name="squared_norms"):
 
         Outer, one position   |a_n|^2 |d_n|^2
         Outer, T positions    <A A^T, D D^T>  ("gram") or |A^T D|^2  ("each")
+        ConvOuter             the same, A the patches at its T places
+        LocalOuter            sum_i |a_ni|^2 |d_ni|^2
         Rows                  the sum over the distinct ids of |sum of their d|^2
         Tied                  sum_i |G_i|^2 + 2 sum_(i<j) <G_i, G_j>
         Stacked               the sum over the layers
@@ -73,6 +77,20 @@ def _outer(factor: Outer, form: Form) -> Any:
     inputs = jnp.matmul(a, a.swapaxes(1, 2), precision=HIGHEST)
     errors = jnp.matmul(d, d.swapaxes(1, 2), precision=HIGHEST)
     return jnp.maximum((inputs * errors).sum((1, 2)), 0)
+
+
+@_norms.register
+def _convolved(factor: ConvOuter, form: Form) -> Any:
+    many = 2 * math.prod(factor.laid.places) ** 2 >= factor.gradient_size()
+    if not factor.folds or (form == "auto" and many):
+        return _formed(factor)
+    return _outer(factor.unfolded(), form)
+
+
+@_norms.register
+def _local(factor: LocalOuter, form: Form) -> Any:
+    a, d = factor.a, factor.d
+    return ((a * a).sum(-1) * (d * d).sum(-1)).sum(tuple(range(1, d.ndim - 1)))
 
 
 @_norms.register

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from jaxnn.core.layer import Layer
 from jaxnn.core.ranges import Count, Natural
-from jaxnn.core.refusals import check_floating
+from jaxnn.core.refusals import check_dtype, check_floating
 from jaxnn.core.types import Array, Tree
 from jaxnn.core.windows import Windows
 
@@ -26,7 +26,7 @@ def windows(layer: Any, x: Tree) -> Windows:
     stride = window if layer.stride is None else each(layer, "stride", sizes)
     dilation = each(layer, "dilation", sizes)
     laid = Windows(sizes, window, stride, dilation, ((0, 0),) * len(sizes))
-    laid = laid._replace(pads=_pads(layer, laid))
+    laid = laid._replace(pads=pads_of(layer, laid))
     if min(laid.places) < 1:
         raise ValueError(
             f"{layer!r}: expected inner axes of at least {laid.extents} less the padding "
@@ -48,11 +48,55 @@ def check_images(layer: Layer, x: Tree) -> None:
 
 
 def channels_hint(x: Array) -> str:
-    """What to write if x looks like channels first: the axis behind the batch is that of 1, 3 or 4
-    channels, and the last is not."""
-    if x.shape[1] in (1, 3, 4) and x.shape[-1] not in (1, 3, 4):
-        return f"; channels are last here: write jnp.moveaxis(x, 1, -1), {_moved(x.shape)}"
-    return ""
+    """What to write if x looks like square images with their 1 or 3 channels first."""
+    first = x.ndim > 3 and x.shape[1] in (1, 3) and 3 < x.shape[-1] == x.shape[-2]
+    return f"; {_moved(x)}" if first else ""
+
+
+def check_channels_last(layer: Layer, x: Tree) -> None:
+    """Refuse an x that looks like channels first, at the start, where it may be told."""
+    if channels_hint(x):
+        raise ValueError(
+            f"{layer!r}: expected x (batch, *sizes, channels), got shape {x.shape}, which looks "
+            f"like images of {x.shape[1]} channels; {_moved(x)}"
+        )
+
+
+def check_channels(layer: Any, w: Array, x: Tree) -> None:
+    """Refuse an x whose channels or dtype do not fit the weight (*window, n_in / groups, n_out)."""
+    check_images(layer, x)
+    n_in = w.shape[-2] * layer.groups
+    if x.shape[-1] != n_in:
+        hint = f"; {_moved(x)}" if x.shape[1] == n_in else ""
+        raise ValueError(
+            f"{layer!r}: expected x (batch, *sizes, channels) of {n_in} channels, "
+            f"got shape {x.shape}{hint}"
+        )
+    if w.ndim != x.ndim:
+        raise ValueError(
+            f"{layer!r}: expected x with {w.ndim - 2} inner axes, as the weight {w.shape} has, "
+            f"got shape {x.shape}; take the parameters from init with an x of that many axes"
+        )
+    check_dtype(layer, w, x)
+
+
+def check_groups(layer: Any, n_in: int) -> int:
+    """The inputs of a group, or an error where groups do not divide the channels."""
+    if n_in % layer.groups or layer.n_out % layer.groups:
+        raise ValueError(
+            f"{layer!r}: expected groups to divide the channels, got {layer.groups} groups for "
+            f"{n_in} inputs and {layer.n_out} outputs"
+        )
+    return n_in // layer.groups
+
+
+def check_places(layer: Layer, b: Array, places: tuple[int, ...]) -> None:
+    """Refuse an x that has other places than the biases."""
+    if b.shape[:-1] != places:
+        raise ValueError(
+            f"{layer!r}: expected an x with {b.shape[:-1]} places of the window, as the biases "
+            f"have, got one with {places}; a layer with biases for each place takes one size of x"
+        )
 
 
 def each(layer: Any, name: str, sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -68,7 +112,7 @@ def each(layer: Any, name: str, sizes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _pads(layer: Any, laid: Windows) -> tuple[tuple[int, int], ...]:
+def pads_of(layer: Any, laid: Windows) -> tuple[tuple[int, int], ...]:
     """The padding in front and behind, for each inner axis."""
     padding, rank = layer.padding, len(laid.sizes)
     if padding == "VALID":
@@ -93,5 +137,7 @@ def _is_pair(entry: Any) -> bool:
     return both and all(isinstance(e, int) and e >= 0 for e in entry)
 
 
-def _moved(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (shape[0], *shape[2:], shape[1])
+def _moved(x: Array) -> str:
+    """How to put the channels last."""
+    shape = (x.shape[0], *x.shape[2:], x.shape[1])
+    return f"channels are last here: write jnp.moveaxis(x, 1, -1), of shape {shape}"

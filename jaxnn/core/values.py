@@ -146,14 +146,15 @@ class _Rule(NamedTuple):
         value = getattr(owner, name)
         if (value is None and self.none) or (callable(value) and self.function):
             return
-        if self.tuples or len(self.allowed) > 1:
+        first, *others = self.allowed
+        if self.tuples or others:
             self._check_any(owner, name)
-        elif not isinstance(self.allowed[0], Range):
-            check_choice(owner, name, self.allowed[0])
-        elif self.allowed[0].whole:
-            check_count(owner, name, self.allowed[0])
+        elif not isinstance(first, Range):
+            check_choice(owner, name, first)
+        elif first.whole:
+            check_count(owner, name, first)
         else:
-            check_number(owner, name, self.allowed[0])
+            check_number(owner, name, first)
 
     def _check_any(self, owner: Any, name: str) -> None:
         value = getattr(owner, name)

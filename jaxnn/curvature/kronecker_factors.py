@@ -51,9 +51,9 @@ class KroneckerFactors(NamedTuple):
 class Kronecker(Reading, name="kronecker"):
     """`KroneckerFactors` in the place of every w of an affine map (an `Outer`, or a `ConvOuter` in
     one group), from the errors of the targets; None in the place of everything else: a bias is in
-    the factors of its w, and other parameters have none. A weight that is used in several places is one map at the positions of
-    all. In a `Repeat` they have a first axis of n, a block for each layer. In float32 at least.
-    Micro-batches are merged by their weights.
+    the factors of its w, and other parameters have none. A weight that is used in several places is
+    one map at the positions of all. In a `Repeat` they have a first axis of n, a block for each
+    layer. In float32 at least. Micro-batches are merged by their weights.
 
     `kronecker.replace(shared="reduce")` is the other way with inner axes. Raises ValueError for
     `shared` of another name.

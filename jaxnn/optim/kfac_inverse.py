@@ -127,7 +127,7 @@ def _joined(g: Array) -> Any:
     """[dw; db], at least in float32; of a kernel (*window, n_in, n_out) as (window n_in, n_out)."""
     w, b = g if isinstance(g, Affine) else (g, None)
     w = w.reshape(-1, w.shape[-1])
-    rows = jnp.concatenate([w, b[None]]) if _joins(b) else w
+    rows = w if b is None or not _joins(b) else jnp.concatenate([w, b[None]])
     return rows.astype(wide_dtype(rows))
 
 

@@ -93,23 +93,35 @@ def agree(layer, shape, loops):
 
 PLANE, LINE, SPACE = (2, 5, 7, 2), (2, 11, 2), (2, 3, 5, 4, 2)
 GEOMETRIES = [
-    *((dict(window=k, padding=p), PLANE) for k in (1, 2, 3) for p in ("VALID", "SAME")),
-    *((dict(window=3, padding=p, stride=s), PLANE) for p in ("VALID", "SAME", 1) for s in (2, 3)),
-    *((dict(window=2, padding=p, dilation=d), PLANE) for p in ("VALID", "SAME") for d in (2, 3)),
-    *((dict(window=3, padding="SAME", stride=2, dilation=d), PLANE) for d in (1, 2)),
-    (dict(window=(3, 2), stride=(1, 2), padding=((2, 0), (0, 3)), dilation=(2, 1)), PLANE),
-    (dict(window=(1, 5), padding=(0, 2)), PLANE),
-    (dict(window=2, stride=3), PLANE),
-    (dict(window=5, padding=4), (1, 3, 2, 1)),
-    *((dict(window=3, stride=s, padding=p), (2, 7, 6, 1)) for s in (1, 2) for p in ("VALID", 1)),
-    (dict(window=3, groups=2), PLANE),
-    (dict(window=2, groups=2, stride=2, padding="SAME", dilation=2), PLANE),
-    (dict(window=3, groups=2, padding=1), LINE),
-    (dict(window=4, stride=2, padding=((1, 0),)), LINE),
-    (dict(window=3, dilation=3, padding="SAME"), LINE),
-    (dict(window=2), SPACE),
-    (dict(window=(1, 2, 3), stride=2, padding="SAME"), SPACE),
-    (dict(window=2, groups=2, padding=(1, 0, 1), dilation=(1, 2, 1)), SPACE),
+    *(({"window": k, "padding": p}, PLANE) for k in (1, 2, 3) for p in ("VALID", "SAME")),
+    *(
+        ({"window": 3, "padding": p, "stride": s}, PLANE)
+        for p in ("VALID", "SAME", 1)
+        for s in (2, 3)
+    ),
+    *(
+        ({"window": 2, "padding": p, "dilation": d}, PLANE)
+        for p in ("VALID", "SAME")
+        for d in (2, 3)
+    ),
+    *(({"window": 3, "padding": "SAME", "stride": 2, "dilation": d}, PLANE) for d in (1, 2)),
+    ({"window": (3, 2), "stride": (1, 2), "padding": ((2, 0), (0, 3)), "dilation": (2, 1)}, PLANE),
+    ({"window": (1, 5), "padding": (0, 2)}, PLANE),
+    ({"window": 2, "stride": 3}, PLANE),
+    ({"window": 5, "padding": 4}, (1, 3, 2, 1)),
+    *(
+        ({"window": 3, "stride": s, "padding": p}, (2, 7, 6, 1))
+        for s in (1, 2)
+        for p in ("VALID", 1)
+    ),
+    ({"window": 3, "groups": 2}, PLANE),
+    ({"window": 2, "groups": 2, "stride": 2, "padding": "SAME", "dilation": 2}, PLANE),
+    ({"window": 3, "groups": 2, "padding": 1}, LINE),
+    ({"window": 4, "stride": 2, "padding": ((1, 0),)}, LINE),
+    ({"window": 3, "dilation": 3, "padding": "SAME"}, LINE),
+    ({"window": 2}, SPACE),
+    ({"window": (1, 2, 3), "stride": 2, "padding": "SAME"}, SPACE),
+    ({"window": 2, "groups": 2, "padding": (1, 0, 1), "dilation": (1, 2, 1)}, SPACE),
 ]
 
 
@@ -122,13 +134,16 @@ def test_a_convolution_is_what_loops_make_of_it(fields, shape):
 @pytest.mark.parametrize(
     ("fields", "shape"),
     [
-        (dict(window=3), PLANE),
-        (dict(window=3, stride=2, padding=1, output_padding=1), PLANE),
-        (dict(window=(3, 2), stride=(2, 3), padding="SAME", output_padding=(1, 2)), PLANE),
-        (dict(window=2, stride=3, padding="SAME", bias=False), PLANE),
-        (dict(window=3, stride=2, padding=((1, 0), (2, 1)), dilation=2, groups=2), PLANE),
-        (dict(window=4, stride=2, padding=1, groups=2), LINE),
-        (dict(window=2, stride=2), SPACE),
+        ({"window": 3}, PLANE),
+        ({"window": 3, "stride": 2, "padding": 1, "output_padding": 1}, PLANE),
+        ({"window": (3, 2), "stride": (2, 3), "padding": "SAME", "output_padding": (1, 2)}, PLANE),
+        ({"window": 2, "stride": 3, "padding": "SAME", "bias": False}, PLANE),
+        (
+            {"window": 3, "stride": 2, "padding": ((1, 0), (2, 1)), "dilation": 2, "groups": 2},
+            PLANE,
+        ),
+        ({"window": 4, "stride": 2, "padding": 1, "groups": 2}, LINE),
+        ({"window": 2, "stride": 2}, SPACE),
     ],
     ids=str,
 )

@@ -1,7 +1,8 @@
 """Forward and backward of one layer, given dy: by hand, by autodiff, by torch.
 
 What must agree between them is (y, dx, the gradients of the parameters). The output is returned, as
-in a network whose next layer needs it; dy comes from outside, so that no program can guess it.
+in a network whose next layer needs it; dy comes from outside, so that no program can guess it. A
+first layer goes back without dx, which nobody there asks for.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,23 +43,23 @@ def draw(layer: nn.Layer, shape: tuple[int, ...], ids: int = 0) -> Callable[[Any
     return drawn
 
 
-def by_hand(layer: nn.Layer) -> Callable[[Inputs], Program]:
+def by_hand(layer: nn.Layer, first: bool = False) -> Callable[[Inputs], Program]:
     """The layer's own backward."""
 
     def both(inputs: Inputs) -> Any:
         y, residuals = layer.forward(inputs.params, inputs.x, inputs.key)
         dx, grads = layer.backward(inputs.params, residuals, inputs.dy, nn.gradient)
-        return y, dx, grads
+        return y, None if first else dx, grads
 
     return lambda inputs: Program(both, inputs)
 
 
-def by_autodiff(function: Callable[..., Any]) -> Callable[[Inputs], Program]:
+def by_autodiff(function: Callable[..., Any], first: bool = False) -> Callable[[Inputs], Program]:
     """`jax.vjp` of `function(params, x, key)`; by x too unless x is of integers."""
 
     def both(inputs: Inputs) -> Any:
         params, x, dy, key = inputs
-        if jnp.issubdtype(x.dtype, jnp.integer):
+        if first or jnp.issubdtype(x.dtype, jnp.integer):
             y, pull = jax.vjp(lambda p: function(p, x, key), params)
             return y, None, pull(dy)[0]
         y, pull = jax.vjp(lambda p, x: function(p, x, key), params, x)
@@ -68,7 +69,9 @@ def by_autodiff(function: Callable[..., Any]) -> Callable[[Inputs], Program]:
     return lambda inputs: Program(both, inputs)
 
 
-def by_torch(function: Callable[..., Any]) -> Callable[[Inputs], Callable[[], Any]]:
+def by_torch(
+    function: Callable[..., Any], first: bool = False
+) -> Callable[[Inputs], Callable[[], Any]]:
     """Eager torch: `function(torch, parameters, x)`, the parameters a list in our order."""
 
     def make(inputs: Inputs) -> Callable[[], Any]:
@@ -80,7 +83,8 @@ def by_torch(function: Callable[..., Any]) -> Callable[[Inputs], Callable[[], An
             for leaves in map(jax.tree.leaves, inputs[:3])
         )
         (x,), (dy,) = x, dy
-        wanted = [a.requires_grad_() for a in (x, *params) if a.is_floating_point()]
+        trained = params if first else [x, *params]
+        wanted = [a.requires_grad_() for a in trained if a.is_floating_point()]
 
         def both() -> Any:
             for tensor in wanted:

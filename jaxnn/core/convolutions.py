@@ -54,8 +54,6 @@ def spread(d: Array, w: Array, laid: Windows, groups: int = 1) -> Any:
 
 def correlate(x: Array, d: Array, laid: Windows, groups: int = 1, sums: Dtype = None) -> Any:
     """dw = sum_(n, i) x[n, s i + d u - p, c] d[n, i, o], (*window, n_in / groups, n_out)."""
-    if x.shape[-1] == 1 and max(laid.stride) == 1 and on_cpu():
-        return _by_entries(x, d, laid, sums)
     last, inner = x.ndim - 1, tuple(range(1, x.ndim - 1))
     over_batch = (last, 0, *inner)  # the channels are what does not mix, the batch is summed over
     return lax.conv_general_dilated(
@@ -94,32 +92,18 @@ def swapped(w: Array, groups: int = 1) -> Any:
     return jnp.moveaxis(apart, -1, -3).swapaxes(-1, -2).reshape(*window, n_out // groups, -1)
 
 
-def on_cpu() -> bool:
-    """Whether programs are for a CPU, for which the forms below were chosen."""
-    return jax.default_backend() == "cpu"
-
-
 def _products_pay(laid: Windows, n_in: int) -> bool:
     """Whether x has so few channels, or d so many fewer places than x, that a convolution of d
-    wastes most of its work. Measured: 0.3 to 0.7 of its time, from 28x28x1 to 10x10x128; at 8x8x64
-    with 5x5 it is 0.04."""
+    wastes most of its work. Measured on a CPU, where alone it is done: 0.3 to 0.7 of its time, from
+    28x28x1 to 10x10x128, and 0.04 at 8x8x64 with 5x5."""
     spared = math.prod(laid.sizes) >= 1.4 * math.prod(laid.places)
-    return max(laid.stride) == 1 and (n_in <= 2 or spared) and on_cpu()
+    return max(laid.stride) == 1 and (n_in <= 2 or spared) and jax.default_backend() == "cpu"
 
 
 def _added_up(d: Array, w: Array, laid: Windows) -> Any:
     """`spread` by one product d w^T for the entries of all windows."""
     entries = d @ w.reshape(-1, w.shape[-1]).T
     return unpatched(entries.reshape(*d.shape[:-1], -1, w.shape[-2]), laid)
-
-
-def _by_entries(x: Array, d: Array, laid: Windows, sums: Dtype) -> Any:
-    """`correlate` for one channel: each entry of all windows is a row, and dw one product.
-    Measured at 28x28x1: 0.7 of the convolution's time with 5x5 and 3x3."""
-    x = jnp.pad(x[..., 0], ((0, 0), *laid.pads))
-    rows = jnp.stack([x[laid.seen(offset)].reshape(-1) for offset in laid.offsets()])
-    dw = jnp.matmul(rows, d.reshape(-1, d.shape[-1]), preferred_element_type=sums)
-    return dw.reshape(*laid.window, 1, d.shape[-1])
 
 
 def _channels_last(ndim: int) -> lax.ConvDimensionNumbers:

@@ -90,7 +90,9 @@ def test_nor_one_of_dropconnect(position):
         compare(layers.race(row._replace(shape=(64, 128))), wrong(position))
 
 
-@pytest.mark.parametrize("workload", [layers, losses, deep, convolution], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "workload", [layers, losses, deep, convolution], ids=lambda module: module.__name__
+)
 def test_every_goal_finds_its_case_and_its_contenders(workload):
     figures = {"temp MB": 2.0, "compile CPU s": 2.0}
     found = Found()

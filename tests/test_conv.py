@@ -92,36 +92,39 @@ def agree(layer, shape, loops):
 
 
 PLANE, LINE, SPACE = (2, 5, 7, 2), (2, 11, 2), (2, 3, 5, 4, 2)
+
+
+def on(shape, **fields):
+    return fields, shape
+
+
 GEOMETRIES = [
-    *(({"window": k, "padding": p}, PLANE) for k in (1, 2, 3) for p in ("VALID", "SAME")),
-    *(
-        ({"window": 3, "padding": p, "stride": s}, PLANE)
-        for p in ("VALID", "SAME", 1)
-        for s in (2, 3)
-    ),
-    *(
-        ({"window": 2, "padding": p, "dilation": d}, PLANE)
-        for p in ("VALID", "SAME")
-        for d in (2, 3)
-    ),
-    *(({"window": 3, "padding": "SAME", "stride": 2, "dilation": d}, PLANE) for d in (1, 2)),
-    ({"window": (3, 2), "stride": (1, 2), "padding": ((2, 0), (0, 3)), "dilation": (2, 1)}, PLANE),
-    ({"window": (1, 5), "padding": (0, 2)}, PLANE),
-    ({"window": 2, "stride": 3}, PLANE),
-    ({"window": 5, "padding": 4}, (1, 3, 2, 1)),
-    *(
-        ({"window": 3, "stride": s, "padding": p}, (2, 7, 6, 1))
-        for s in (1, 2)
-        for p in ("VALID", 1)
-    ),
-    ({"window": 3, "groups": 2}, PLANE),
-    ({"window": 2, "groups": 2, "stride": 2, "padding": "SAME", "dilation": 2}, PLANE),
-    ({"window": 3, "groups": 2, "padding": 1}, LINE),
-    ({"window": 4, "stride": 2, "padding": ((1, 0),)}, LINE),
-    ({"window": 3, "dilation": 3, "padding": "SAME"}, LINE),
-    ({"window": 2}, SPACE),
-    ({"window": (1, 2, 3), "stride": 2, "padding": "SAME"}, SPACE),
-    ({"window": 2, "groups": 2, "padding": (1, 0, 1), "dilation": (1, 2, 1)}, SPACE),
+    *(on(PLANE, window=k, padding=p) for k in (1, 2, 3) for p in ("VALID", "SAME")),
+    *(on(PLANE, window=3, padding=p, stride=s) for p in ("VALID", "SAME", 1) for s in (2, 3)),
+    *(on(PLANE, window=2, padding=p, dilation=d) for p in ("VALID", "SAME") for d in (2, 3)),
+    *(on(PLANE, window=3, padding="SAME", stride=2, dilation=d) for d in (1, 2)),
+    on(PLANE, window=(3, 2), stride=(1, 2), padding=((2, 0), (0, 3)), dilation=(2, 1)),
+    on(PLANE, window=(1, 5), padding=(0, 2)),
+    on(PLANE, window=2, stride=3),
+    on((1, 3, 2, 1), window=5, padding=4),
+    *(on((2, 7, 6, 1), window=3, stride=s, padding=p) for s in (1, 2) for p in ("VALID", 1)),
+    on(PLANE, window=3, groups=2),
+    on(PLANE, window=2, groups=2, stride=2, padding="SAME", dilation=2),
+    on(LINE, window=3, groups=2, padding=1),
+    on(LINE, window=4, stride=2, padding=((1, 0),)),
+    on(LINE, window=3, dilation=3, padding="SAME"),
+    on(SPACE, window=2),
+    on(SPACE, window=(1, 2, 3), stride=2, padding="SAME"),
+    on(SPACE, window=2, groups=2, padding=(1, 0, 1), dilation=(1, 2, 1)),
+]
+TRANSPOSED = [
+    on(PLANE, window=3),
+    on(PLANE, window=3, stride=2, padding=1, output_padding=1),
+    on(PLANE, window=(3, 2), stride=(2, 3), padding="SAME", output_padding=(1, 2)),
+    on(PLANE, window=2, stride=3, padding="SAME", bias=False),
+    on(PLANE, window=3, stride=2, padding=((1, 0), (2, 1)), dilation=2, groups=2),
+    on(LINE, window=4, stride=2, padding=1, groups=2),
+    on(SPACE, window=2, stride=2),
 ]
 
 
@@ -131,22 +134,7 @@ def test_a_convolution_is_what_loops_make_of_it(fields, shape):
     agree(Conv(4, **fields), shape, looped)
 
 
-@pytest.mark.parametrize(
-    ("fields", "shape"),
-    [
-        ({"window": 3}, PLANE),
-        ({"window": 3, "stride": 2, "padding": 1, "output_padding": 1}, PLANE),
-        ({"window": (3, 2), "stride": (2, 3), "padding": "SAME", "output_padding": (1, 2)}, PLANE),
-        ({"window": 2, "stride": 3, "padding": "SAME", "bias": False}, PLANE),
-        (
-            {"window": 3, "stride": 2, "padding": ((1, 0), (2, 1)), "dilation": 2, "groups": 2},
-            PLANE,
-        ),
-        ({"window": 4, "stride": 2, "padding": 1, "groups": 2}, LINE),
-        ({"window": 2, "stride": 2}, SPACE),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("fields", "shape"), TRANSPOSED, ids=str)
 @pytest.mark.usefixtures("x64")
 def test_a_transposed_convolution_is_what_loops_make_of_it(fields, shape):
     agree(ConvTranspose(4, **fields), shape, transposed)

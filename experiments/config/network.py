@@ -100,10 +100,13 @@ class Activation(Section):
 _after = {"activation": Own(ActivationName, "linear", "Function applied to the outputs.")}
 _at_the_end = {
     "on_output": Own(
-        bool, False, "Has to be true behind the last dense layer, where it works on the outputs."
+        bool,
+        False,
+        "Has to be true behind the last layer with weights, where it works on the outputs.",
     )
 }
-_OWN = {"Dense": _after, "DropConnect": _after, "Dropout": _at_the_end, "BatchNorm": _at_the_end}
+_MAPS = ("Dense", "DropConnect", "Conv", "ConvTranspose", "LocallyConnected")
+_OWN = {**dict.fromkeys(_MAPS, _after), **dict.fromkeys(("Dropout", "BatchNorm"), _at_the_end)}
 _in_layers = Nouns(
     __name__,
     {
@@ -149,7 +152,7 @@ class Model(Section):
 
     def __post_init__(self) -> None:
         for number, layer in reversed(list(enumerate(self.layers))):
-            if any(inner.kind in ("dense", "drop_connect") for inner in every_layer(layer)):
+            if any(inner.kind in map(snake, _MAPS) for inner in every_layer(layer)):
                 break
             if getattr(layer, "on_output", True) is False:
                 raise ValueError(

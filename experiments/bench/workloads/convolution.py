@@ -17,7 +17,7 @@ from experiments.bench.workload import Case, Contender, Found, Goal, Workload
 
 
 class Row(NamedTuple):
-    """A convolution, the shape of x, and whether the layer is the first, so that nobody wants dx."""
+    """A convolution, the shape of x, and whether it is the first layer, where nobody wants dx."""
 
     layer: nn.Conv
     shape: tuple[int, ...]

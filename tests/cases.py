@@ -11,6 +11,9 @@ import numpy as np
 
 import jaxnn as nn
 from jaxnn import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    AvgPool,
     BatchNorm,
     Chunked,
     Conv,
@@ -20,19 +23,27 @@ from jaxnn import (
     Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
     Join,
     Layer,
     LocallyConnected,
     Main,
+    MaxPool,
     MixedPrecision,
     OneHot,
+    Pad,
     Parallel,
     Pixels,
+    Product,
     Recompute,
     Repeat,
+    Reshape,
     Skip,
     Take,
     Tie,
+    Transpose,
+    Upsample,
     serial,
 )
 from jaxnn.layers import Rescale
@@ -178,6 +189,33 @@ IMAGES = [
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), Dense(2)), (2, 5, 7, 3)),
 ]
 PUBLIC += IMAGES
+EQUAL = (3.0, -2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0)  # ties in a window, which neighbours share
+PUBLIC += [  # pools, and what else has inner axes
+    Case(MaxPool(2), (2, 5, 7, 3), EQUAL),  # apart, by comparisons; a row and a column left over
+    Case(MaxPool((2, 5)), (2, 5, 11, 3)),  # apart, more entries: by reductions
+    Case(MaxPool(3, 2, "SAME"), (2, 5, 7, 2), EQUAL),  # overlapping, in padding
+    Case(MaxPool(2, (2, 1), ((1, 0), (0, 1)), dilation=(2, 3)), (2, 5, 7, 2), EQUAL),
+    Case(MaxPool(3, padding=1), (2, 11, 3), EQUAL),
+    Case(MaxPool(2, 1), (1, 2, 3, 3, 2), EQUAL),
+    Case(AvgPool(2), (2, 5, 7, 3)),
+    Case(AvgPool(3, 2, "SAME"), (2, 5, 7, 2)),
+    Case(AvgPool(3, 1, 1, dilation=2, count_padding=True), (2, 5, 2)),
+    Case(GlobalMaxPool(), (2, 3, 5, 7)),
+    Case(GlobalAvgPool(keepdims=True), (2, 3, 5, 7)),
+    Case(AdaptiveMaxPool((2, 3)), (2, 5, 7, 3)),
+    Case(AdaptiveAvgPool(3), (2, 5, 2, 3)),
+    Case(Pad(((1, 0), (2, 3)), value=0.5), (2, 3, 5, 2)),
+    Case(Pad(2, mode="reflect"), (2, 3, 5, 2)),
+    Case(Pad((1, 2), mode="replicate"), (2, 3, 5, 2)),
+    Case(Pad((3, (0, 4)), mode="circular"), (2, 3, 5, 2)),
+    Case(Upsample((2, 3)), (2, 3, 5, 2)),
+    Case(Upsample(3, "linear"), (2, 5, 2)),
+    Case(Upsample((2, 1), "linear"), (2, 3, 5, 2)),
+    Case(serial(Reshape((-1, 5)), Transpose((2, 1))), (2, 3, 35)),
+    Case(Pixels(channels=4), (2, 5, 3), ids=256),
+    Case(Product((nn.sigmoid, Dense(1), serial(nn.tanh, Dense(5)))), (2, 3, 5)),
+    Case(nn.layers.squeeze_excite(5, 2), (2, 3, 2, 5)),
+]
 
 PRIVATE = [
     Case(LSTM(7), (3, 5, 2)),

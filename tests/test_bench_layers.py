@@ -9,7 +9,7 @@ import jaxnn as nn
 from experiments.bench import sparse_rows
 from experiments.bench.method import check_answers
 from experiments.bench.workload import Found, Outcome, Row
-from experiments.bench.workloads import convolution, deep, layers, losses
+from experiments.bench.workloads import convolution, deep, layers, losses, pooling
 from experiments.common.failures import Failure
 from jaxnn.layers.dropout import draw_mask
 from tests.compare import KEY
@@ -40,6 +40,11 @@ def test_a_layer_and_its_forms_for_autodiff_agree(row):
 @pytest.mark.parametrize("row", convolution.ROWS, ids=convolution.title)
 def test_a_convolution_and_its_forms_for_autodiff_agree(row):
     compare(convolution.race(row._replace(shape=(2, *row.shape[1:]))))
+
+
+@pytest.mark.parametrize("row", list(pooling.pools()), ids=layers.title)
+def test_a_pool_and_its_forms_for_autodiff_agree(row):
+    compare(layers.race(row._replace(shape=(2, *row.shape[1:]))))
 
 
 @pytest.mark.parametrize("row", [losses.SOFTMAX, losses.SIGMOID, losses.SQUARE])
@@ -90,9 +95,10 @@ def test_nor_one_of_dropconnect(position):
         compare(layers.race(row._replace(shape=(64, 128))), wrong(position))
 
 
-@pytest.mark.parametrize(
-    "workload", [layers, losses, deep, convolution], ids=lambda module: module.__name__
-)
+WORKLOADS = [layers, losses, deep, convolution, pooling]
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda module: module.__name__)
 def test_every_goal_finds_its_case_and_its_contenders(workload):
     figures = {"temp MB": 2.0, "compile CPU s": 2.0}
     found = Found()

@@ -114,6 +114,7 @@ def test_the_defaults_of_a_table_are_those_of_the_library(made):
         "groups": (("[0]", "[1]"),),
         "layers": (config.Dense(units=3), config.Flatten()),
         **{"merge": "sum", "fan": "in", "distribution": "normal", "low": -1.0, "drop_rate": 0.5},
+        **{"shape": (-1, 3), "axes": (2, 1)},
     }
     spec = made(**{name: example.get(name, 3) for name in needed})
     target = build.target_of(spec)

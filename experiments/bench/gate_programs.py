@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
+from experiments.bench.gate_images import IMAGES
 from jaxnn.core.layer import output_like
 
 
@@ -76,10 +77,12 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
     ((64, 96), lambda: nn.Repeat(nn.Recompute(nn.serial(nn.Dense(96), nn.tanh)), 8)),
     ((64, 96), lambda: nn.Parallel((nn.Dense(32), nn.tanh), "concat")),
+    ((64, 96), lambda: nn.Product((nn.Dense(96), nn.sigmoid))),
     ((64, 96), lambda: nn.Tie(nn.serial(nn.Dense(32), nn.Dense(96)), ("[0].w", "[1].w.T"))),
     ((64, 96), lambda: nn.MixedPrecision(nn.serial(nn.Dense(128), nn.relu))),
     ((64, 96), lambda: nn.feedback.WithBackward(nn.step, nn.feedback.StraightThrough())),
     ((64, 96), lambda: nn.feedback.WithBackward(nn.Dense(128), nn.feedback.FeedbackAlignment())),
+    *IMAGES,
 )
 ON_SEVERAL: tuple[Callable[[], nn.Layer], ...] = (
     lambda: nn.serial(nn.Main(nn.Dense(96)), nn.Take(0)),

@@ -13,27 +13,19 @@ from jaxnn.core.types import Key, Params, Tree
 from jaxnn.layers.combinators import freeze_each, split_key
 
 
-class Parallel(Layer):
-    """Several layers on the same input, merged: their sum, or joined along the last axis.
+class Branches(Layer):
+    """Base of what puts layers side by side on the same input; a subclass merges their outputs.
 
-        y = sum_i layer_i(x)    or    y = [layer_0(x), layer_1(x), ...]
-
-    `Parallel((a, b), "sum")`, `Parallel((a, b), "concat")`. Parameters, residuals and readings are
-    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx. Each
-    layer gets all of several inputs, and returns one array: `Parallel((Take(0), Take(1)),
-    "concat")` joins two of them. Raises ValueError if the outputs do not fit together, TypeError
-    for one that is a tuple.
+    Parameters, residuals and readings are tuples with an entry for each layer.
     """
 
     layers: tuple[Layer, ...]
     """Each gets the same input."""
-    merge: Literal["sum", "concat"]
-    """Whether their outputs are added, or joined along the last axis."""
     curved = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_layers("Parallel", self.layers)
+        check_layers(type(self).__name__, self.layers)
 
     def init(self, key: Key, x: Tree) -> tuple[Any, ...]:
         params = []
@@ -42,7 +34,23 @@ class Parallel(Layer):
                 params.append(layer.init(k, x))
         return tuple(params)
 
-    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
+    def begin(self, params: Params, x: Tree) -> tuple[Any, ...]:
+        check_entries(self, params, len(self.layers))
+        states = []
+        for i, layer in enumerate(self.layers):
+            with located(f"[{i}]", layer):
+                states.append(layer.begin(params[i], x))
+        return tuple(states)
+
+    def observe(self, residuals: Tree) -> tuple[Any, ...]:
+        return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
+
+    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
+        layers, params = freeze_each(self.layers, params, statistics)
+        return self.replace(layers=layers), params
+
+    def _outputs(self, params: Params, x: Tree, key: Key) -> tuple[list[Any], list[Any]]:
+        """What each layer makes of x, and its residuals."""
         check_entries(self, params, len(self.layers))
         ys, residuals = [], []
         keys = split_key(key, self.layers)
@@ -51,14 +59,54 @@ class Parallel(Layer):
                 y, r = layer.forward(p, x, k)
                 _check_single(layer, y)
             ys.append(y)
-            residuals.append((r, Shape(y.shape)))
-        return self._merged(ys), tuple(residuals)
+            residuals.append(r)
+        return ys, residuals
 
-    def _check_outputs(self, shapes: list[tuple[int, ...]]) -> None:
-        kept = [shape if self.merge == "sum" else shape[:-1] for shape in shapes]
-        if len(set(kept)) > 1:
-            alike = "equal shapes" if self.merge == "sum" else "shapes equal but for the last axis"
-            raise ValueError(f"{self!r}: expected outputs of {alike} to {self.merge}, got {shapes}")
+    def _resumed(
+        self, params: Params, state: Tree, x: Tree, key: Key
+    ) -> tuple[list[Any], list[Any], tuple[Any, ...]]:
+        """The same of the next part, and the states behind it."""
+        ys, residuals, states = [], [], []
+        for i, (layer, k) in enumerate(zip(self.layers, split_key(key, self.layers), strict=True)):
+            with located(f"[{i}]", layer):
+                y, r, s = layer.resume(params[i], state[i], x, k)
+                _check_single(layer, y)
+            ys.append(y)
+            residuals.append(r)
+            states.append(s)
+        return ys, residuals, tuple(states)
+
+    def _pushed(
+        self, params: Params, residuals: list[Tree], vparams: Params, vx: Tree
+    ) -> tuple[list[Any], tuple[Any, ...]]:
+        """The tangents of the outputs, and what each layer needs to bend."""
+        vys, tangents = [], []
+        for i, (layer, r) in enumerate(zip(self.layers, residuals, strict=True)):
+            with located(f"[{i}]", layer):
+                vy, t = layer.push(params[i], r, vparams[i], vx)
+            vys.append(vy)
+            tangents.append(t)
+        return vys, tuple(tangents)
+
+
+class Parallel(Branches):
+    """Several layers on the same input, merged: their sum, or joined along the last axis.
+
+        y = sum_i layer_i(x)    or    y = [layer_0(x), layer_1(x), ...]
+
+    `Parallel((a, b), "sum")`, `Parallel((a, b), "concat")`. Parameters, residuals and readings are
+    tuples with an entry for each layer. Backward hands each layer its part of dy and sums dx. Each
+    layer gets all of several inputs, and returns one array: `Parallel((Take(0), Take(1)),
+    "concat")` joins two of them; `Product` multiplies. Raises ValueError if the outputs do not fit
+    together, TypeError for one that is a tuple.
+    """
+
+    merge: Literal["sum", "concat"]
+    """Whether their outputs are added, or joined along the last axis."""
+
+    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
+        ys, residuals = self._outputs(params, x, key)
+        return self._merged(ys), _with_shapes(residuals, ys)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         dx, readings, start = None, [], 0
@@ -72,44 +120,20 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, tuple(readings)
 
-    def begin(self, params: Params, x: Tree) -> tuple[Any, ...]:
-        check_entries(self, params, len(self.layers))
-        states = []
-        for i, layer in enumerate(self.layers):
-            with located(f"[{i}]", layer):
-                states.append(layer.begin(params[i], x))
-        return tuple(states)
-
     def resume(
         self, params: Params, state: Tree, x: Tree, key: Key = None
     ) -> tuple[Tree, Tree, Tree]:
-        ys, residuals, states = [], [], []
-        for i, (layer, k) in enumerate(zip(self.layers, split_key(key, self.layers), strict=True)):
-            with located(f"[{i}]", layer):
-                y, r, s = layer.resume(params[i], state[i], x, k)
-                _check_single(layer, y)
-            ys.append(y)
-            residuals.append((r, Shape(y.shape)))
-            states.append(s)
-        return self._merged(ys), tuple(residuals), tuple(states)
-
-    def _merged(self, ys: list[Any]) -> Any:
-        self._check_outputs([y.shape for y in ys])
-        return sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
+        ys, residuals, states = self._resumed(params, state, x, key)
+        return self._merged(ys), _with_shapes(residuals, ys), states
 
     def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
-        vys, tangents = [], []
-        for i, (layer, (r, _)) in enumerate(zip(self.layers, residuals, strict=True)):
-            with located(f"[{i}]", layer):
-                vy, t = layer.push(params[i], r, vparams[i], vx)
-            vys.append(vy)
-            tangents.append(t)
+        vys, tangents = self._pushed(params, [r for r, _ in residuals], vparams, vx)
         moving = [vy for vy in vys if vy is not None]
         if self.merge == "concat" and moving:
             still = [jnp.zeros(shape.dims, moving[0].dtype) for _, shape in residuals]
             parts = [z if vy is None else vy for vy, z in zip(vys, still, strict=True)]
-            return jnp.concatenate(parts, axis=-1), tuple(tangents)
-        return reduce(added, vys), tuple(tangents)
+            return jnp.concatenate(parts, axis=-1), tangents
+        return reduce(added, vys), tangents
 
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
@@ -125,17 +149,24 @@ class Parallel(Layer):
             readings.append(reading)
         return dx, rdx, tuple(readings)
 
-    def observe(self, residuals: Tree) -> tuple[Any, ...]:
-        return tuple(a.observe(r) for a, (r, _) in zip(self.layers, residuals, strict=True))
+    def _merged(self, ys: list[Any]) -> Any:
+        self._check_outputs([y.shape for y in ys])
+        return sum(ys[1:], ys[0]) if self.merge == "sum" else jnp.concatenate(ys, axis=-1)
 
-    def freeze(self, params: Params, statistics: Tree) -> tuple[Any, Params]:
-        layers, params = freeze_each(self.layers, params, statistics)
-        return Parallel(layers, self.merge), params
+    def _check_outputs(self, shapes: list[tuple[int, ...]]) -> None:
+        kept = [shape if self.merge == "sum" else shape[:-1] for shape in shapes]
+        if len(set(kept)) > 1:
+            alike = "equal shapes" if self.merge == "sum" else "shapes equal but for the last axis"
+            raise ValueError(f"{self!r}: expected outputs of {alike} to {self.merge}, got {shapes}")
+
+
+def _with_shapes(residuals: list[Tree], ys: list[Any]) -> tuple[Any, ...]:
+    return tuple((r, Shape(y.shape)) for r, y in zip(residuals, ys, strict=True))
 
 
 def _check_single(layer: Layer, y: Tree) -> None:
     if isinstance(y, tuple):
         raise TypeError(
-            f"{layer!r}: expected one array of each layer in a Parallel, got {described(y)}; end "
-            "it with Take(0)"
+            f"{layer!r}: expected one array of each layer side by side, got {described(y)}; end it "
+            "with Take(0)"
         )

@@ -11,8 +11,11 @@ from jaxnn.core.notes import Seen, seen
 from jaxnn.core.parameters import count_parameters
 from jaxnn.core.types import Key, Params, Tree
 from jaxnn.core.watch import watched
+from jaxnn.layers.product import Product
 from jaxnn.layers.recompute import Recompute
 from jaxnn.layers.repeat import Repeat
+
+WHOLE = (Repeat, Recompute, Product)
 
 
 class Row(NamedTuple):
@@ -49,7 +52,8 @@ class Summary(NamedTuple):
 
 def summary(net: Layer, x: Tree) -> Summary:
     """One row for each innermost layer, in the order of the forward sweep, for inputs like x; one
-    for all layers of a `Repeat`, and one for a `Recompute`, which keeps nothing of those inside.
+    for all layers of a `Repeat`, one for a `Recompute`, which keeps nothing of those inside, and
+    one for a `Product`, which keeps what it multiplies as well.
 
     x is an array or a `jax.ShapeDtypeStruct`, or a tuple of them; its first axis is the batch the
     bytes are counted for. Nothing is computed: the network runs on shapes alone. Paths are those of
@@ -61,7 +65,7 @@ def summary(net: Layer, x: Tree) -> Summary:
 
     def forward(x: Tree, key: Key) -> None:
         nonlocal parameters
-        params, net_watched = net.init(key, x), watched(net, _note, whole=(Repeat, Recompute))
+        params, net_watched = net.init(key, x), watched(net, _note, whole=WHOLE)
         parameters = count_parameters(params)
         _, residuals = net_watched.forward(params, x, key)
         rows.extend(_rows(seen(net_watched.observe(residuals))))
@@ -75,13 +79,15 @@ def _note(params: Params, x: Tree, key: Key, y: Tree, residuals: Tree) -> Tree:
 
 
 def _rows(notes: list[Seen]) -> list[Row]:
-    """A row for each note; residuals that an earlier layer keeps too are the very same arrays."""
+    """A row for each note; residuals kept twice are the very same arrays, and count once."""
     counted, rows = [], []
     for note in notes:
         params, y, residuals = note.value
-        leaves = jax.tree.leaves(residuals)
-        new = [leaf for leaf in leaves if not any(leaf is other for other in counted)]
-        counted.extend(new)
+        start = len(counted)
+        for leaf in jax.tree.leaves(residuals):
+            if not any(leaf is other for other in counted):
+                counted.append(leaf)
+        new = counted[start:]
         kept = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in new)
         numbers = jax.tree.map(jnp.shape, y), count_parameters(params), kept
         rows.append(Row(note.path, repr(note.layer), *numbers))

@@ -1,7 +1,8 @@
-"""What lies beyond the edges of x, where that is not zeros.
+"""What lies beyond the edges of x, where that is not a constant.
 
-    circular   x goes on at its other end
-    reflect    x goes back from its edge, which is not repeated
+    circular    x goes on at its other end
+    reflect     x goes back from its edge, which is not repeated
+    replicate   the entry at the edge, again and again
 
 Each entry out there is a copy of one inside, so on the way back its error goes to that one.
 """
@@ -9,13 +10,13 @@ Each entry out there is a copy of one inside, so on the way back its error goes 
 from typing import Any, Literal
 
 import jax.numpy as jnp
-import numpy as np
+from jax import lax
 
 from jaxnn.core.types import Array
 
-Beyond = Literal["zeros", "circular", "reflect"]
+Beyond = Literal["zeros", "circular", "reflect", "replicate"]
 Pads = tuple[tuple[int, int], ...]
-_MODES = {"circular": "wrap", "reflect": "reflect"}
+_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}  # as jnp.pad calls them
 
 
 def extended(x: Array, pads: Pads, beyond: Beyond) -> Any:
@@ -28,11 +29,18 @@ def folded(d: Array, pads: Pads, beyond: Beyond) -> Any:
     """The transpose of `extended`: the errors inside, those of the copies added to them."""
     for axis, (p, q) in enumerate(pads, start=1):
         n = d.shape[axis] - p - q
-        d = jnp.moveaxis(d, axis, 0)
-        inside = d[p : p + n]
-        if beyond != "zeros":
-            source = np.pad(np.arange(n), (p, q), _MODES[beyond])  # pyright: ignore
-            for place in (*range(p), *range(p + n, p + n + q)):
-                inside = inside.at[source[place]].add(d[place])
-        d = jnp.moveaxis(inside, 0, axis)
+        inside = lax.slice_in_dim(d, p, p + n, axis=axis)
+        front = lax.slice_in_dim(d, 0, p, axis=axis)
+        behind = lax.slice_in_dim(d, p + n, p + n + q, axis=axis)
+        if beyond == "reflect":
+            parts = (1, jnp.flip(front, axis)), (n - 1 - q, jnp.flip(behind, axis))
+        elif beyond == "replicate":
+            parts = (0, front.sum(axis, keepdims=True)), (n - 1, behind.sum(axis, keepdims=True))
+        else:
+            parts = ((n - p, front), (0, behind)) if beyond == "circular" else ()
+        d = inside
+        for start, part in parts:
+            ends = [(0, 0, 0)] * d.ndim
+            ends[axis] = (start, n - start - part.shape[axis], 0)
+            d = d + lax.pad(part, jnp.zeros((), d.dtype), ends)
     return d

@@ -4,10 +4,12 @@ Sizes are distinct primes, so that no two axes can be mistaken for each other. `
 values among the normal inputs: kinks, and ties between neighbours.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxnn as nn
 from jaxnn import (
@@ -25,8 +27,11 @@ from jaxnn import (
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
+    GroupNorm,
+    InstanceNorm,
     Join,
     Layer,
+    LayerNorm,
     LocallyConnected,
     Main,
     MaxPool,
@@ -39,15 +44,18 @@ from jaxnn import (
     Recompute,
     Repeat,
     Reshape,
+    RMSNorm,
     Skip,
     Take,
     Tie,
     Transpose,
     Upsample,
+    WeightNorm,
     serial,
 )
+from jaxnn.core.walk import every_layer
 from jaxnn.layers import Rescale
-from tests.private_layers import LSTM, CausalAttention, CrossAttention, LayerNorm, TiedTable
+from tests.private_layers import LSTM, CausalAttention, CrossAttention, TiedTable
 
 
 class Case(NamedTuple):
@@ -123,7 +131,21 @@ PUBLIC = [
     Case(BatchNorm(), (7, 5)),
     Case(BatchNorm(), (2, 7, 3, 5)),
     Case(BatchNorm(learned=False), (7, 5)),
+    Case(BatchNorm(eps=0.0, ddof=1), (7, 5)),
+    Case(BatchNorm(statistics_ddof=1), (3, 2, 5)),
     Case(Rescale(), (2, 3, 5)),
+    Case(LayerNorm(), (2, 3, 5)),
+    Case(LayerNorm(scale=False, part=4), (11, 3)),  # parts of one row, then with a row left over
+    Case(LayerNorm(part=12), (2, 9, 3)),
+    Case(RMSNorm(), (3, 5)),
+    Case(RMSNorm(scale=False, part=16), (2, 11, 5)),
+    Case(GroupNorm(2), (3, 6)),
+    Case(GroupNorm(3, shift=False, part=24), (5, 2, 6)),
+    Case(InstanceNorm(), (2, 3, 5)),
+    Case(InstanceNorm(scale=False, shift=False), (2, 3, 2, 5)),
+    Case(WeightNorm(Dense(7)), (3, 5)),
+    Case(WeightNorm(DropConnect(7, bias=False, drop_rate=0.4)), (2, 3, 5)),
+    Case(Repeat(Skip(serial(RMSNorm(part=10), WeightNorm(Dense(5)), nn.tanh)), 2), (9, 5)),
     Case(serial(Dense(7), nn.sigmoid, Dense(2)), (3, 5)),
     Case(serial(OneHot(11), Dense(5, bias=False)), (2, 3), ids=11),
     Case(serial(Embedding(11, 5), Skip(DropConnect(5, drop_rate=0.4)), Flatten()), (2, 3), ids=11),
@@ -224,7 +246,7 @@ PRIVATE = [
     Case(serial(Join(CrossAttention(5)), Take(0)), (2, 3, 5), others=((2, 7, 11),)),
     Case(CausalAttention(7), (2, 3, 5)),
     Case(TiedTable(11, 5, Skip(serial(Dense(7), nn.tanh, Dense(5)))), (2, 3), ids=11),
-    Case(LayerNorm(), (2, 3, 5)),
+    Case(WeightNorm(Conv(5, window=3)), (2, 5, 7, 3)),
     Case(serial(Conv(3, window=3), nn.relu, Flatten(), LayerNorm(), Dense(2)), (2, 5, 7, 3)),
 ]
 LAYER, ATTEND = serial(Main(LayerNorm()), Join(LSTM(5))), Skip(Join(CrossAttention(5)))
@@ -240,3 +262,15 @@ def name(case: Case) -> str:
     """The id of a case: the layer as it prints, and the shape."""
     shapes = case.shape, *(o for o in case.others if isinstance(o, tuple))
     return "-".join([repr(case.layer), *("x".join(map(str, shape)) for shape in shapes)])
+
+
+def nested(case: Case) -> bool:
+    """Whether a combinator stands in another, which takes long to compile."""
+    kinds = (Chunked, Join, MixedPrecision, Recompute, Repeat, Tie)
+    return sum(isinstance(layer, kinds) for _, layer in every_layer(case.layer)) > 1
+
+
+def over(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    """Runs a test on each case. On nested ones it is slow: what is in them has rows of its own."""
+    rows = [pytest.param(c, id=name(c), marks=[pytest.mark.slow] * nested(c)) for c in cases]
+    return pytest.mark.parametrize("case", rows)

@@ -1,7 +1,7 @@
 """Layers the library does not have yet, written against its contract to find out what it lacks.
 
-They are here to stress the contract: time, one table used twice, statistics over features. None of
-them needs an exception from it.
+They are here to stress the contract: time, one table used twice. None of them needs an exception
+from it.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn import Layer
-from jaxnn.core import Outer, Rows, Scaled, ScaleShift, Sum, Table, Tied
+from jaxnn.core import Outer, Rows, Sum, Table, Tied
 from jaxnn.core.inputs import count, main_of
 from jaxnn.initializers import lecun, normal
 
@@ -234,30 +234,3 @@ class TiedTable(Layer):
         de, readings = self.inner.backward(inner, r, dy @ table.rows, read)
         factor = Tied((Outer(h, dy, transpose=True), Rows(x, de, n=self.n)))
         return None, (Table(read(factor)), readings)
-
-
-class LayerNorm(Layer):
-    """y = scale xhat + shift, xhat = (x - m) s, with m the mean over features, s = (v + eps)^-1/2.
-
-        dx = s (d - mean(d) - xhat mean(d xhat)),   d = scale dy
-
-    Residuals: xhat and s. Source: Ba, Kiros and Hinton 2016, eq. 4.
-    """
-
-    eps: float = 1e-5
-
-    def init(self, key: Any, x: Any) -> ScaleShift:
-        return ScaleShift(jnp.ones(x.shape[-1], x.dtype), jnp.zeros(x.shape[-1], x.dtype))
-
-    def forward(self, params: ScaleShift, x: Any, key: Any = None) -> tuple[Any, Any]:
-        centred = x - x.mean(-1, keepdims=True)
-        s = lax.rsqrt((centred * centred).mean(-1, keepdims=True) + self.eps)
-        xhat = centred * s
-        return params.scale * xhat + params.shift, (xhat, s)
-
-    def backward(self, params: ScaleShift, residuals: Any, dy: Any, read: Any) -> tuple[Any, Any]:
-        xhat, s = residuals
-        d = params.scale * dy
-        mean = d.mean(-1, keepdims=True)
-        along = (d * xhat).mean(-1, keepdims=True)
-        return s * (d - mean - xhat * along), ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy)))

@@ -12,14 +12,14 @@ import pytest
 import jaxnn as nn
 from jaxnn import Dense, MixedPrecision, Recompute, Repeat, Skip, Tie, serial
 from jaxnn.core.walk import every_layer, mixing_layers
-from tests.cases import CASES, name as case_name
+from tests.cases import CASES, over
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, LayerNorm
+from tests.private_layers import LSTM
 from tests.test_repeat import QUICK
 
 INSIDE = {  # x and y (3, 2, 5)
     "dense": serial(Dense(7), nn.tanh, Dense(5)),
-    "norm": LayerNorm(),
+    "norm": nn.LayerNorm(),
     "recurrence": LSTM(5),
     "masked": nn.DropConnect(5, drop_rate=0.4),
     "branches": nn.Parallel((Dense(2), serial(nn.sigmoid, Dense(3))), "concat"),
@@ -155,7 +155,7 @@ def apart(case):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("case", [case for case in CASES if apart(case)], ids=case_name)
+@over(case for case in CASES if apart(case))
 @pytest.mark.parametrize("around", [Recompute, lambda layer: MixedPrecision(layer, "float64")])
 def test_every_layer_inside_a_combinator_reads_as_it_says(around, case):
     push = type(case.layer).push is not nn.Layer.push

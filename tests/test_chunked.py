@@ -24,10 +24,10 @@ from jaxnn import (
     serial,
 )
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, LayerNorm
+from tests.private_layers import LSTM
 from tests.test_repeat import QUICK
 
-HEAD = serial(LayerNorm(), nn.silu, Dense(5))
+HEAD = serial(nn.LayerNorm(), nn.silu, Dense(5))
 READ = (
     nn.gradient,
     nn.readings.weighted(np.arange(3.0)),

@@ -113,6 +113,7 @@ def test_the_defaults_of_a_table_are_those_of_the_library(made):
         "branch": config.Dense(units=3),
         "groups": (("[0]", "[1]"),),
         "layers": (config.Dense(units=3), config.Flatten()),
+        **({"groups": 3} if made.kind == "group_norm" else {}),
         **{"merge": "sum", "fan": "in", "distribution": "normal", "low": -1.0, "drop_rate": 0.5},
         **{"shape": (-1, 3), "axes": (2, 1)},
     }

@@ -170,7 +170,7 @@ PARAMS, X = setting()
             ValueError,
             "pass state.statistics of a training, or average_statistics",
         ),
-        (lambda: BatchNorm(eps=0.0), ValueError, "eps"),
+        (lambda: BatchNorm(eps=-0.1), ValueError, "eps"),
         (lambda: BatchNorm().forward((), X), TypeError, "expected parameters ScaleShift"),
         (lambda: BatchNorm().forward(PARAMS[1], jnp.ones(7)), ValueError, "features"),
         (lambda: Rescale().forward((), X), TypeError, "expected parameters ScaleShift"),

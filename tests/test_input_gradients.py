@@ -14,7 +14,7 @@ from jaxnn.curvature.input_gradients import (
     saliency,
 )
 from jaxnn.sweep.weighing import objective
-from tests.cases import CASES, name
+from tests.cases import CASES, over
 from tests.compare import KEY, assert_trees_close, draw, setting
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -38,7 +38,7 @@ def of_floats(function, x, tree):
     return jax.tree.map(one, x, tree)
 
 
-@pytest.mark.parametrize("case", COMBINED, ids=name)
+@over(COMBINED)
 def test_the_jacobian_and_the_gradient_agree_with_autodiff(case):
     layer, x = case.layer, case.x()
     params, y = setting(layer, x)

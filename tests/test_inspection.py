@@ -2,11 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import pytest
 
 import jaxnn as nn
 from jaxnn import Dense, Dropout, Flatten, Parallel, Pixels, Skip, serial, summary
-from tests.cases import PUBLIC, name
+from tests.cases import PUBLIC, over
 
 NET = serial(
     Pixels(),
@@ -50,7 +49,7 @@ def test_the_table_lines_up_and_ends_with_the_totals():
     assert "relu" in lines[4]
 
 
-@pytest.mark.parametrize("case", PUBLIC, ids=name)
+@over(PUBLIC)
 def test_every_layer_can_be_summarised_with_what_it_keeps(case):
     def residuals(x):
         key = jax.random.key(0)

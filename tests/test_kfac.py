@@ -15,7 +15,7 @@ from jaxnn.optim.kfac_inverse import Inverses, Spectra, inverted, preconditioned
 from jaxnn.sweep.accumulation import accumulate
 from jaxnn.sweep.weighing import objective
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, LayerNorm, TiedTable
+from tests.private_layers import LSTM, TiedTable
 
 LOSS = nn.softmax_cross_entropy
 NET = nn.serial(nn.Dense(4), nn.tanh, nn.Dense(3, bias=False))
@@ -248,7 +248,7 @@ def test_training_inside_a_jit_of_ones_own_goes_further_than_plain_descent(chang
 
 
 def test_other_parameters_go_on_with_their_plain_gradient():
-    net = nn.serial(nn.Embedding(3, 2), LSTM(2), LayerNorm(), nn.Dense(3))
+    net = nn.serial(nn.Embedding(3, 2), LSTM(2), nn.LayerNorm(), nn.Dense(3))
     x = y = jnp.asarray([[0, 1], [2, 2]], jnp.int32)
     kfac = KFAC(nn.SGD(1.0))
     state = nn.start(net, kfac, KEY, x)

@@ -10,31 +10,22 @@ import jaxnn as nn
 from jaxnn.check import assert_layer
 from jaxnn.core.inputs import count
 from jaxnn.core.walk import every_layer, mixing_layers
-from tests.cases import CASES, PUBLIC, name
+from tests.cases import CASES, PUBLIC, over
 from tests.compare import KEY, assert_trees_close, by_hand, draw, setting
 from tests.public import public
 from tests.test_backward_rules import RULES
 
-over_cases = pytest.mark.parametrize("case", CASES, ids=name)
+over_cases = over(CASES)
 ONE_OF_EACH = {type(case.layer): case for case in PUBLIC if "64" not in repr(case.layer)}.values()
 
 
-def nested(case):
-    """Whether combinators stand in each other, for which the checker compiles long."""
-    kinds = ("Repeat", "Recompute", "Tie", "Join", "Serial", "MixedPrecision", "Chunked")
-    found = [type(layer).__name__ for _, layer in every_layer(case.layer)]
-    return sum(kind in kinds for kind in found) > 2
-
-
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=[pytest.mark.slow] * nested(c), id=name(c)) for c in CASES]
-)
-def test_the_gradient_checker_finds_nothing_wrong(case):
+@over_cases
+@pytest.mark.parametrize("level", ["quick", pytest.param("full", marks=pytest.mark.slow)])
+def test_the_gradient_checker_finds_nothing_wrong(case, level):
     x = case.x()  # not perturbed: some cases sit on kinks and ties, where a convention is kept
     params, _ = setting(case.layer, x)
-    assert_layer(
-        case.layer, params, x, key=KEY, perturb=0.0, inputs=lambda seed: (draw(params, seed), x)
-    )
+    inputs = lambda seed: (draw(params, seed), x)  # noqa: E731
+    assert_layer(case.layer, params, x, key=KEY, perturb=0.0, inputs=inputs, level=level)
 
 
 @over_cases
@@ -49,7 +40,7 @@ def test_shapes_and_dtypes_are_kept(case, dtype):
     chex.assert_trees_all_equal_shapes_and_dtypes(readings, params)
 
 
-@pytest.mark.parametrize("case", ONE_OF_EACH, ids=name)
+@over(ONE_OF_EACH)
 def test_numbers_of_64_bits_count_as_32_and_jax_has_nothing_to_warn_of(case):
     def widened(a):
         return a.astype(np.float64 if a.dtype.kind == "f" else np.int64)
@@ -93,7 +84,7 @@ def one_example(factor, c):
     return factor.each()
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not mixing_layers(c.layer)], ids=name)
+@over(c for c in CASES if not mixing_layers(c.layer))
 @pytest.mark.usefixtures("x64")
 def test_a_reading_from_outside_gives_per_example_gradients(case):
     x = case.x()

@@ -7,7 +7,7 @@ import pytest
 import jaxnn as nn
 from experiments.bench.method import temporary
 from jaxnn import Chunked, Dense, Recompute, Repeat, Skip, memory_report, serial
-from tests.cases import PUBLIC, name
+from tests.cases import PUBLIC, over
 from tests.compare import KEY
 
 BLOCK = Skip(serial(Dense(1024), nn.gelu, Dense(256)))
@@ -35,7 +35,7 @@ def test_it_comes_within_a_quarter_of_what_xla_reserves(net):
     assert memory_report(net, x).whole == pytest.approx(reserved, rel=0.25)
 
 
-@pytest.mark.parametrize("case", PUBLIC, ids=name)
+@over(PUBLIC)
 def test_residuals_are_exact(case):
     def residuals(x):
         key = jax.random.key(0)

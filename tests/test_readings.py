@@ -26,7 +26,7 @@ from jaxnn.readings import (
 )
 from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
-from tests.cases import CASES, name
+from tests.cases import CASES, over
 from tests.compare import KEY, assert_trees_close, draw, setting
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -111,7 +111,7 @@ def definitions(each, c, s, v, bound):
     }
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if learns(case)], ids=name)
+@over(case for case in CASES if learns(case))
 def test_every_reading_is_what_its_definition_says(case):
     x = case.x()
     params, dy = setting(case.layer, x)

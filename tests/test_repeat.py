@@ -17,7 +17,6 @@ from jaxnn.core.walk import mixing_layers
 from jaxnn.sweep.backpropagation import sweep
 from jaxnn.sweep.records import Batch, Objective
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LayerNorm
 
 N = 3
 LAYERS = [
@@ -28,7 +27,7 @@ LAYERS = [
     nn.Parallel((Dense(2), serial(nn.tanh, Dense(3))), "concat"),
     nn.MixedPrecision(serial(Dense(5), nn.tanh), "float64"),
     nn.feedback.WithBackward(Dense(5), nn.feedback.FeedbackAlignment()),
-    serial(LayerNorm(), Dense(5)),
+    serial(nn.LayerNorm(), Dense(5)),
     Repeat(serial(Dense(5), nn.sigmoid), 2),
     nn.tanh,
 ]

@@ -16,10 +16,10 @@ from jaxnn.curvature import integrated_gradients
 from jaxnn.feedback import DirectFeedbackAlignment, GradientReversal, WithBackward, with_rule
 from jaxnn.training import average_statistics
 from tests.compare import KEY, assert_trees_close, draw
-from tests.private_layers import LSTM, CrossAttention, LayerNorm
+from tests.private_layers import LSTM, CrossAttention
 
 LOSS, N = nn.softmax_cross_entropy, 6
-BLOCK = Skip(serial(Main(LayerNorm()), Join(LSTM(5))))
+BLOCK = Skip(serial(Main(nn.LayerNorm()), Join(LSTM(5))))
 WORDS = serial(Main(Embedding(11, 5)), Join(LSTM(5)), Repeat(BLOCK, 2), Main(Dense(3)), Take(0))
 ATTENDING = serial(Repeat(Skip(Join(CrossAttention(5))), 3), Main(Dense(3)), Take(0))
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from jaxnn.core.walk import every_layer
 from jaxnn.core.watch import watched, without_notes
 from jaxnn.feedback import GradientReversal, WithBackward
 from jaxnn.training import Statistics
-from tests.cases import CASES, name
+from tests.cases import CASES, over
 from tests.compare import KEY, assert_trees_close, draw, setting
-from tests.private_layers import LSTM, CausalAttention, LayerNorm
+from tests.private_layers import LSTM, CausalAttention
 from tests.test_repeat import QUICK
 
 x64 = pytest.mark.usefixtures("x64")
@@ -77,7 +77,7 @@ GOING_ON = [
 
 
 @x64
-@pytest.mark.parametrize("case", BY_POSITION, ids=name)
+@over(BY_POSITION)
 def test_a_layer_that_does_not_mix_positions_takes_a_prefix_as_it_takes_the_whole(case):
     layer, params, x = frozen(case)
 
@@ -91,7 +91,7 @@ def test_a_layer_that_does_not_mix_positions_takes_a_prefix_as_it_takes_the_whol
 
 
 @x64
-@pytest.mark.parametrize("case", GOING_ON, ids=name)
+@over(GOING_ON)
 def test_two_halves_are_the_whole(case):
     layer, params, x = frozen(case)
     run = quick(lambda p, x: (in_two(layer, p, x, 1), layer.forward(p, x)[0]))
@@ -150,12 +150,12 @@ def test_every_combinator_hands_the_state_on_and_takes_it_for_a_constant(around)
 
 
 BLOCK = serial(
-    Skip(serial(LayerNorm(), CausalAttention(5))),
-    Skip(serial(LayerNorm(), Dense(7), nn.gelu, Dense(5))),
+    Skip(serial(nn.LayerNorm(), CausalAttention(5))),
+    Skip(serial(nn.LayerNorm(), Dense(7), nn.gelu, Dense(5))),
 )
 WRITERS = {
     "GPT": Tie(
-        serial(nn.Embedding(11, 5), Repeat(BLOCK, 2), LayerNorm(), Dense(11)),
+        serial(nn.Embedding(11, 5), Repeat(BLOCK, 2), nn.LayerNorm(), Dense(11)),
         ("[0].rows", "[3].w"),
     ),
     "LSTM": serial(nn.Embedding(11, 5), LSTM(7), Dense(11)),

@@ -1,7 +1,6 @@
 """The programs that `bench gate` watches: training, readings, layers, losses.
 
-Each is built anew on every call of `build`, networks, losses and optimizers as well, from values
-that are equal: so whatever compiles a second time for an equal value shows.
+Each call of `build` makes all values anew, so that what compiles again for an equal one shows.
 """
 
 from collections.abc import Callable, Iterator
@@ -73,6 +72,11 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.BatchNorm()),
     ((16, 24, 96), lambda: nn.BatchNorm()),
     ((64, 96), lambda: nn.layers.Rescale()),
+    ((1024, 512), lambda: nn.LayerNorm()),  # in parts
+    ((16, 24, 96), lambda: nn.RMSNorm()),
+    ((16, 24, 96), lambda: nn.GroupNorm(8)),
+    ((16, 24, 96), lambda: nn.InstanceNorm()),
+    ((64, 96), lambda: nn.WeightNorm(nn.Dense(128))),
     ((64, 96), lambda: nn.Skip(nn.serial(nn.Dense(96), nn.tanh))),
     ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
     ((64, 96), lambda: nn.Repeat(nn.Recompute(nn.serial(nn.Dense(96), nn.tanh)), 8)),
@@ -192,8 +196,8 @@ def diagonal() -> Call:
 
 
 def block() -> nn.Layer:
-    """x + 1024-gelu-256 of x."""
-    return nn.Skip(nn.serial(nn.Dense(1024), nn.gelu, nn.Dense(256)))
+    """x + 1024-gelu-256 of x, normalised."""
+    return nn.Skip(nn.serial(nn.LayerNorm(), nn.Dense(1024), nn.gelu, nn.Dense(256)))
 
 
 def lean(name: str) -> Call:

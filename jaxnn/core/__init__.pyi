@@ -1,6 +1,12 @@
 """The public names of `jaxnn.core`."""
 
-from jaxnn.core.composed import Masked as Masked, Stacked as Stacked, Tied as Tied
+from jaxnn.core.composed import (
+    Across as Across,
+    Along as Along,
+    Masked as Masked,
+    Stacked as Stacked,
+    Tied as Tied,
+)
 from jaxnn.core.conv_outer import ConvOuter as ConvOuter, LocalOuter as LocalOuter
 from jaxnn.core.factors import (
     Factor as Factor,
@@ -15,6 +21,7 @@ from jaxnn.core.factors import (
 from jaxnn.core.layer import Layer as Layer, Shape as Shape
 from jaxnn.core.parameters import (
     Affine as Affine,
+    Normed as Normed,
     ScaleShift as ScaleShift,
     Table as Table,
     count_parameters as count_parameters,

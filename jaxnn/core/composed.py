@@ -1,4 +1,4 @@
-"""Factors made of factors: masked, used in several places, of several layers."""
+"""Factors made of factors: masked, along directions, used in several places, of several layers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +36,76 @@ class Masked(Factor):
 
     def transposed(self) -> "Masked":
         return Masked(self.part.transposed(), self.mask.T)
+
+
+class Along(Factor):
+    """<q, G> for each output, over all axes but the last: (n_out,), of a G (..., n_out).
+
+    How far the gradient of `part` goes along q, shaped like the parameter.
+    """
+
+    part: Factor
+    q: Any
+
+    def contract(self, c: ArrayLike = 1.0) -> Array:
+        return along(self.q, self.part.contract(c))
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, build = self.part.rows()
+        return arrays, lambda some: Along(build(some), self.q)
+
+    def errors(self) -> tuple[Array, ...]:
+        return self.part.errors()
+
+    def size(self) -> int:
+        return self.part.size()
+
+    def scaled(self, s: Array) -> "Along":
+        return Along(self.part.scaled(s), self.q)
+
+
+class Across(Factor):
+    """gain G - sum p <q, G> over the pairs (p, q), of a G (..., n_out).
+
+    With one pair (gain u, u), u of length 1, what of the gradient of `part` stands at right angles
+    to u. gain is (n_out,), p and q are shaped like the parameter.
+    """
+
+    part: Factor
+    gain: Any
+    pairs: tuple[tuple[Any, Any], ...]
+
+    def contract(self, c: ArrayLike = 1.0) -> Array:
+        g = self.part.contract(c)
+        found = self.gain.astype(g.dtype) * g
+        for p, q in self.pairs:
+            found = found - p.astype(g.dtype) * along(q, g)
+        return found
+
+    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
+        arrays, build = self.part.rows()
+        return arrays, lambda some: Across(build(some), self.gain, self.pairs)
+
+    def errors(self) -> tuple[Array, ...]:
+        return self.part.errors()
+
+    def size(self) -> int:
+        return self.part.size()
+
+    def scaled(self, s: Array) -> "Across":
+        return Across(self.part.scaled(s), self.gain, self.pairs)
+
+    def turned(self, v: Array) -> Array:
+        """The direction in which G itself is as far as this is along v."""
+        found = self.gain * v
+        for p, q in self.pairs:
+            found = found - q * along(p, v)
+        return found
+
+
+def along(q: Array, g: Array) -> Array:
+    """<q, g> over all axes but the last."""
+    return (q.astype(g.dtype) * g).sum(tuple(range(g.ndim - 1)))
 
 
 class Tied(Factor):

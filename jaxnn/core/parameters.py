@@ -21,10 +21,18 @@ class Affine(NamedTuple):
 
 
 class ScaleShift(NamedTuple):
-    """Parameters of y = scale * x + shift, both (n,)."""
+    """Parameters of y = scale * x + shift, both (n,), or None where it is left out."""
 
     scale: Any
     shift: Any
+
+
+class Normed(NamedTuple):
+    """Parameters of a layer whose w is scale v / |v|: its record, with v (..., n_out) in the place
+    of w, and scale (n_out,)."""
+
+    layer: Any
+    scale: Any
 
 
 class Table(NamedTuple):

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import singledispatch
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn.core.composed import Masked, Tied
+from jaxnn.core.composed import Across, Along, Masked, Tied
 from jaxnn.core.conv_outer import ConvOuter, LocalOuter
 from jaxnn.core.factors import Factor, Formed, Outer, Rows, Scaled, Sum, Transposed
 from jaxnn.core.reader import Found, Reader, as_reader, keep, marked, over_found
@@ -16,6 +16,35 @@ from jaxnn.core.trees import over
 from jaxnn.core.types import Array, Read, Tree
 
 Step = Callable[[Any, Any, Reader], tuple[Any, Any, Any]]
+
+
+class Cut(NamedTuple):
+    """How arrays (*batch, ...) are cut along an axis of that size, `step` at a time."""
+
+    axis: int
+    size: int
+    step: int
+
+    def __call__(self, tree: Tree, start: Array | int, length: int) -> Tree:
+        def part(leaf: Array) -> Array:
+            return lax.dynamic_slice_in_dim(leaf, start, length, self.axis) if leaf.ndim else leaf
+
+        return jax.tree.map(part, tree)
+
+    def put(self, whole: Tree, part: Tree, start: Array | int) -> Tree:
+        """`whole` with a part in its place."""
+
+        def put(whole: Array, part: Array) -> Array:
+            return lax.dynamic_update_slice_in_dim(whole, part, start, self.axis)
+
+        return jax.tree.map(put, whole, part)
+
+    def groups(self, step: Callable[[int], Step]) -> list[tuple[Step, Array]]:
+        """What `summed` takes: the steps of full length with where each starts, and one of what is
+        left. `step(length)` makes them."""
+        whole, rest = divmod(self.size, self.step)
+        groups = [(step(self.step), self.step * jnp.arange(whole))]
+        return groups + [(step(rest), jnp.array([self.step * whole]))] * (rest > 0)
 
 
 def summed(
@@ -116,6 +145,17 @@ def _formed(factor: Formed, others: list[Any], axis: int) -> Formed:
 @joined.register
 def _masked(factor: Masked, others: list[Any], axis: int) -> Masked:
     return Masked(joined(factor.part, [one.part for one in others], axis), factor.mask[0])
+
+
+@joined.register
+def _along(factor: Along, others: list[Any], axis: int) -> Along:
+    return Along(joined(factor.part, [one.part for one in others], axis), factor.q[0])
+
+
+@joined.register
+def _across(factor: Across, others: list[Any], axis: int) -> Across:
+    gain, pairs = jax.tree.map(lambda leaf: leaf[0], (factor.gain, factor.pairs))
+    return Across(joined(factor.part, [one.part for one in others], axis), gain, pairs)
 
 
 @joined.register

@@ -1,113 +1,74 @@
 """Batch normalisation, and what is left of it at inference."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal
 
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn.core.composed import Tied
-from jaxnn.core.factors import Factor, Scaled, Sum
+from jaxnn.core.factors import Scaled, Sum
 from jaxnn.core.layer import Layer, Read
 from jaxnn.core.parameters import ScaleShift
-from jaxnn.core.ranges import Positive
+from jaxnn.core.ranges import NotNegative
 from jaxnn.core.refusals import check_features, check_record, dtype_of
-from jaxnn.core.trees import cast, wide_dtype
-from jaxnn.core.types import Array, Key, Params, Tree
-from jaxnn.layers.normalising import bent, pushed
+from jaxnn.core.trees import cast
+from jaxnn.core.types import Key, Params, Tree
+from jaxnn.layers.norm import Normalisation, moved
+from jaxnn.layers.normalising import Moments, Rule
 
 
-class Moments(NamedTuple):
-    """Mean and biased variance of every feature, both (n,)."""
-
-    mean: Any
-    variance: Any
-
-
-class BatchNorm(Layer):
+class BatchNorm(Normalisation):
     """Every feature with mean 0 and variance 1 over the mini-batch, then scaled and shifted.
 
         y = scale xhat + shift,   xhat = (x - m) s,   s = (v + eps)^-1/2
-        dx = scale s (dy - mean(dy) - xhat mean(dy xhat))
+        m = mean(x),   v = spread((x - m)^2),   spread(a) = (sum of a) / (rows - ddof)
+        dx = scale s (dy - mean(dy) - xhat spread(dy xhat))
         dscale = sum dy xhat,     dshift = sum dy
 
     Shapes: x and y (batch, ..., n); `ScaleShift` of (n,) each, `()` without `learned`, when y is
-    xhat. The means m, v (biased) and those of dx run over all axes in front of the last. Place it
+    xhat. The sums, those in m, v and dx, run over all axes in front of the last: the rows. Place it
     before an activation to normalise the pre-activation, or after it for the output.
 
-    The examples of a batch mix: per-example quantities do not exist. Residuals: xhat, s and the
-    moments, which `observe` hands to the training loop. Where x is narrower than float32, all but
-    xhat and y is in float32. Frozen, it is the `Rescale` with m and v of the statistics. Raises
-    ValueError for fewer than two rows to take a mean over, and an x of fewer than two axes;
+    The examples of a batch mix: per-example quantities do not exist. Residuals: x and the moments,
+    in float32 at least. `observe` hands the moments to the training loop, the variance with the
+    divisor rows - `statistics_ddof`; frozen, it is the `Rescale` with their averages. The unbiased
+    variance at inference alone, as in `torch.nn.BatchNorm1d` and 2d, is `BatchNorm(eps=1e-5,
+    statistics_ddof=1)`, whose scale is torch's weight and shift its bias.
+
+    With eps = 0, a feature without variance is nan. Raises ValueError for fewer than two rows to
+    take a mean over, and an x of fewer than two axes or of other features than the parameters;
     TypeError for an x that is not floating point.
     Source: Ioffe and Szegedy 2015, algorithms 1 and 2.
     """
 
     learned: bool = True
     """Whether a scale and a shift are learned behind it."""
-    eps: Annotated[float, Positive] = 1e-3
+    eps: Annotated[float, NotNegative] = 1e-3
     """Added to the variance, inside the root."""
+    ddof: Literal[0, 1] = 0
+    """What is taken off the rows in the divisor of v: 0, biased, or 1, unbiased."""
+    statistics_ddof: Literal[0, 1] | None = None
+    """The same for the variance that inference will use; unset: `ddof`."""
     mixes_examples = True
     mixes_positions = True
 
-    def init(self, key: Key, x: Tree) -> Params:
-        return Rescale().init(key, x) if self.learned else ()
-
-    def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
-        if self.learned:
-            check_record(self, params, ScaleShift)
-        check_features(self, x)
-        rows = tuple(range(x.ndim - 1))
+    def rule(self, x: Tree) -> Rule:
         if x.size <= x.shape[-1]:
             raise ValueError(
                 f"{self!r}: expected two or more rows to take a mean over, got x of shape "
                 f"{x.shape}; choose a batch size that leaves no single example over"
             )
-        x = jnp.asarray(x)
-        wide = x.astype(wide_dtype(x))
-        m = wide.mean(rows)
-        centred = wide - m
-        v = (centred * centred).mean(rows)
-        s = lax.rsqrt(v + self.eps)
-        xhat = (centred * s).astype(x.dtype)
-        y = params.scale * xhat + params.shift if self.learned else xhat
-        return y, (xhat, s, Moments(m, v))
+        axes, learned = tuple(range(x.ndim - 1)), self.learned
+        return Rule(axes, self.eps, learned, learned, ddof=self.ddof)
 
-    def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        xhat, s, _ = residuals
-        rows, n = tuple(range(dy.ndim - 1)), dy.size // dy.shape[-1]
-        gain = params.scale.astype(s.dtype) * s if self.learned else s
-        x, d = xhat.astype(s.dtype), dy.astype(s.dtype)
-        # these sums are dshift and dscale: computed once, and xhat need not be stored for them
-        dx = (gain * (d - d.sum(rows) / n - x * ((x * d).sum(rows) / n))).astype(dy.dtype)
-        return dx, ScaleShift(read(Scaled(xhat, dy)), read(Sum(dy))) if self.learned else ()
-
-    def push(self, params: Params, residuals: Tree, vparams: Params, vx: Tree) -> tuple[Tree, Tree]:
-        xhat, s, _ = residuals
-        x = xhat.astype(s.dtype)
-        vxhat, vs = pushed(x, s, None if vx is None else vx.astype(s.dtype), _over_rows)
-        vy = vxhat
-        vscale = None
-        if self.learned:
-            (scale, _), (vscale, vshift) = cast((params, vparams), s.dtype)
-            vy = vscale * x + vshift
-            vy = vy if vxhat is None else vy + scale * vxhat
-        return None if vy is None else vy.astype(xhat.dtype), (vxhat, vs, vscale)
-
-    def bend(
-        self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
-    ) -> tuple[Tree, Tree, Tree]:
-        (xhat, s, _), (vxhat, vs, vscale) = residuals, tangents
-        x, d, rd = (a.astype(s.dtype) for a in (xhat, dy, rdy))
-        readings = ()
-        if self.learned:
-            readings = ScaleShift(read(_moved(x, vxhat, d, rd)), read(Sum(rdy)))
-            scale = params.scale.astype(s.dtype)
-            d, rd = scale * d, scale * rd + vscale * d
-        dx, rdx = bent(x, s, (vxhat, vs), d, rd, _over_rows)
-        return dx.astype(dy.dtype), rdx.astype(dy.dtype), readings
+    def init(self, key: Key, x: Tree) -> Params:
+        return Rescale().init(key, x) if self.learned else ()
 
     def observe(self, residuals: Tree) -> Moments:
-        return residuals[2]
+        x, (m, v) = residuals
+        n = x.size // x.shape[-1]
+        wanted = self.ddof if self.statistics_ddof is None else self.statistics_ddof
+        v = v if wanted == self.ddof else v * ((n - self.ddof) / (n - wanted))
+        return Moments(m.reshape(-1), v.reshape(-1))
 
     def freeze(self, params: Params, statistics: Moments | None) -> tuple[Layer, Any]:
         if statistics is None:
@@ -159,16 +120,5 @@ class Rescale(Layer):
         self, params: ScaleShift, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         x, (vscale, vx) = residuals, tangents
-        readings = ScaleShift(read(_moved(x, vx, dy, rdy)), read(Sum(rdy)))
+        readings = ScaleShift(read(moved(x, vx, dy, rdy)), read(Sum(rdy)))
         return params.scale * dy, params.scale * rdy + vscale * dy, readings
-
-
-def _over_rows(x: Array) -> Array:
-    return x.mean(tuple(range(x.ndim - 1)))
-
-
-def _moved(x: Array, vx: Array | None, dy: Array, rdy: Array) -> Factor:
-    """The tangent of `Scaled(x, dy)`."""
-    if vx is None:
-        return Scaled(x, rdy)
-    return Tied((Scaled(x, rdy), Scaled(vx, dy)))

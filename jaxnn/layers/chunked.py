@@ -1,16 +1,15 @@
 """A last layer whose outputs a loss sees some positions at a time, never all at once."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxnn.core.layer import Layer, check_layers
 from jaxnn.core.notes import seen
 from jaxnn.core.ranges import Count
 from jaxnn.core.reader import Reader, keep
-from jaxnn.core.summed import Step, summed
+from jaxnn.core.summed import Cut, Step, summed
 from jaxnn.core.types import Aim, Array, Key, Params, Read, Tree
 from jaxnn.core.walk import every_layer
 
@@ -69,7 +68,7 @@ class Chunked(Layer):
         step = max(1, self.n * size * y.shape[-1] // max(1, y.size))
         if whole or step >= size or not _alike((x, aim), y, axis):
             return self.layer.turn(params, x, aim, read, key)
-        values, dx, readings = _in_parts(self.layer, params, (x, aim), read, _Cut(axis, size, step))
+        values, dx, readings = _in_parts(self.layer, params, (x, aim), read, Cut(axis, size, step))
         return values, dx, readings, ()
 
     def _like(self, params: Params, x: Tree, key: Key) -> tuple[Any, bool]:
@@ -104,26 +103,6 @@ class Chunked(Layer):
         return self.replace(layer=layer), params
 
 
-class _Cut(NamedTuple):
-    """How arrays (*batch, ...) are cut along an axis of that size, `step` at a time."""
-
-    axis: int
-    size: int
-    step: int
-
-    def __call__(self, tree: Tree, start: Array | int, length: int) -> Tree:
-        def part(leaf: Array) -> Array:
-            return lax.dynamic_slice_in_dim(leaf, start, length, self.axis) if leaf.ndim else leaf
-
-        return jax.tree.map(part, tree)
-
-    def put(self, whole: Tree, part: Tree, start: Array | int) -> Tree:
-        def put(whole: Array, part: Array) -> Array:
-            return lax.dynamic_update_slice_in_dim(whole, part, start, self.axis)
-
-        return jax.tree.map(put, whole, part)
-
-
 def _alike(tree: Tree, y: Tree, axis: int) -> bool:
     """Whether all arrays have the positions of y, up to the axis that is cut; numbers are those of
     every part."""
@@ -132,7 +111,7 @@ def _alike(tree: Tree, y: Tree, axis: int) -> bool:
 
 
 def _in_parts(
-    layer: Layer, params: Params, given: Tree, read: Read, cut: _Cut
+    layer: Layer, params: Params, given: Tree, read: Read, cut: Cut
 ) -> tuple[Tree, Tree, Tree]:
     """(values, dx, readings) of all parts: losses of parts of an example add up."""
 
@@ -151,12 +130,8 @@ def _in_parts(
 
         return turned
 
-    whole, rest = divmod(cut.size, cut.step)
     x, aim = given
     like = jax.eval_shape(lambda: layer.turn(params, x, aim, keep)[:2])
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-    groups = [(step(cut.step), cut.step * jnp.arange(whole))]
-    if rest:
-        groups.append((step(rest), jnp.array([cut.step * whole])))
-    (values, dx), _, readings = summed(read, groups, zeros, axis=cut.axis)
+    (values, dx), _, readings = summed(read, cut.groups(step), zeros, axis=cut.axis)
     return values, dx, readings

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.composed import Across, Along, Masked, Stacked, Tied
 from jaxnn.core.conv_outer import ConvOuter
 from jaxnn.core.factors import Factor, Outer, Rows, Scaled, Sum
 from jaxnn.core.trees import over, wide
@@ -146,6 +146,16 @@ def _rows(factor: Rows, v: Tree) -> Any:
 @_along.register
 def _masked(factor: Masked, v: Tree) -> Any:
     return _along(factor.part, factor.mask * v)
+
+
+@_along.register
+def _one_way(factor: Along, v: Tree) -> Any:
+    return _along(factor.part, factor.q * v)
+
+
+@_along.register
+def _across(factor: Across, v: Tree) -> Any:
+    return _along(factor.part, factor.turned(v))
 
 
 @_along.register

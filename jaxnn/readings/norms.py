@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxnn.core.composed import Masked, Stacked, Tied
+from jaxnn.core.composed import Across, Along, Masked, Stacked, Tied
 from jaxnn.core.conv_outer import ConvOuter, LocalOuter
 from jaxnn.core.factors import Factor, Outer, Rows
 from jaxnn.core.trees import wide
@@ -101,11 +101,40 @@ def _rows(factor: Rows, form: Form) -> Any:
 
 @_norms.register
 def _masked(factor: Masked, form: Form) -> Any:
-    part, mask = factor.part, factor.mask
-    if not (isinstance(part, Outer) and part.sides()[0].shape[1] == 1):
+    sides, mask = _single(factor.part), factor.mask
+    if sides is None:
         return _formed(factor)
-    a, d = (side[:, 0] for side in part.sides())
+    a, d = sides
     return (jnp.matmul(a * a, mask * mask, precision=HIGHEST) * (d * d)).sum(1)
+
+
+@_norms.register
+def _along(factor: Along, form: Form) -> Any:
+    sides = _single(factor.part)
+    if sides is None:
+        return _formed(factor)
+    a, d = sides
+    return (jnp.matmul(a, factor.q, precision=HIGHEST) ** 2 * (d * d)).sum(1)
+
+
+@_norms.register
+def _across(factor: Across, form: Form) -> Any:
+    sides = _single(factor.part)
+    if sides is None or len(factor.pairs) != 1:
+        return _formed(factor)
+    (a, d), (p, q) = sides, factor.pairs[0]
+    to_p, to_q = (jnp.matmul(a, one, precision=HIGHEST) for one in (p, q))
+    own = factor.gain**2 * (a * a).sum(1, keepdims=True)
+    left = own - 2 * factor.gain * to_p * to_q + (p * p).sum(0) * to_q**2
+    return (jnp.maximum(left, 0) * (d * d)).sum(1)
+
+
+def _single(part: Factor) -> tuple[Array, Array] | None:
+    """The sides of an `Outer` with one position, (batch, n) each; None for any other factor."""
+    if not (isinstance(part, Outer) and part.sides()[0].shape[1] == 1):
+        return None
+    a, d = part.sides()
+    return a[:, 0], d[:, 0]
 
 
 @_norms.register

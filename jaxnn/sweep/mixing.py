@@ -83,17 +83,23 @@ class _Constant(Layer):
 
     def forward(self, params: Params, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
         y, residuals = self.layer.forward(params, x, key)
-        frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
+        frozen, p = self._frozen(params, residuals)
         return y, (residuals, frozen.forward(cast(p, x.dtype), x, key)[1])
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         residuals, of_frozen = residuals
-        frozen, p = self.layer.freeze(params, self.layer.observe(residuals))
+        frozen, p = self._frozen(params, residuals)
         _, readings = self.layer.backward(params, residuals, dy, read)
         return frozen.backward(cast(p, dy.dtype), of_frozen, dy, lambda factor: factor)[0], readings
 
     def observe(self, residuals: Tree) -> Any:
         return self.layer.observe(residuals[0])
+
+    def _frozen(self, params: Params, residuals: Tree) -> tuple[Layer, Any]:
+        """The layer with the statistics it used for this batch, whatever inference will use."""
+        layer = self.layer
+        layer = layer.replace(statistics_ddof=None) if isinstance(layer, BatchNorm) else layer
+        return layer.freeze(params, layer.observe(residuals))
 
 
 class OneByOne(Swept):
@@ -116,18 +122,19 @@ def exact_factors(net: Layer, params: Params, residuals: Tree, deltas: Array) ->
     return (*front, *reversed(behind))
 
 
-def before_batch_norm(x: Tree, xhat: Any, s: Any, d: Array) -> Factor:
+def before_batch_norm(x: Tree, xhat: Any, s: Any, d: Array, ddof: int = 0) -> Factor:
     """The factor of the w of a `Dense` directly in front of the last batch-norm of a network.
 
         dl_n/dw = s (sum_t (x_nt - mean x) (x) d_nt - C * sum_t d_nt xhat_nt),   C = mean x (x) xhat
 
     x (batch, ..., n_in) is the input of the `Dense`, xhat and s are those of the `BatchNorm`, and
-    d = scale dy with dy each row's own error behind it. The means run over all rows; t over the
-    positions of an example. The gradient of a bias there is 0.
+    d = scale dy with dy each row's own error behind it. The means run over all rows, that in C with
+    the divisor of the variance, rows - ddof; t over the positions of an example. The gradient of a
+    bias there is 0.
     """
     rows = tuple(range(x.ndim - 1))
     centred = x - x.mean(rows)
-    c = jnp.tensordot(centred, xhat, (rows, rows)) / (x.size // x.shape[-1])
+    c = jnp.tensordot(centred, xhat, (rows, rows)) / (x.size // x.shape[-1] - ddof)
     own = Outer(centred, s * d)
     return Tied((own, Masked(Outer(jnp.ones_like(x), s * d * xhat), -c)))
 
@@ -136,9 +143,10 @@ def _up_to_the_last(layers: Any, params: Params, residuals: Tree, dy: Tree) -> t
     """`exact_factors` of layers of which the last mixes examples."""
     if not (type(layers[-1]) is BatchNorm and len(layers) > 1 and type(layers[-2]) is Dense):
         return _one_by_one(Serial(layers), params, residuals, dy)
-    xhat, s, _ = residuals[-1]
+    rule = layers[-1].rule(residuals[-1][0])
+    xhat, s = rule.standardised(*residuals[-1])
     scaled = params[-1].scale * dy if layers[-1].learned else dy
-    w = before_batch_norm(residuals[-2], xhat, s.astype(dy.dtype), scaled)
+    w = before_batch_norm(residuals[-2], xhat, s.astype(dy.dtype), scaled, rule.ddof)
     dense = Affine(w, Sum(jnp.zeros_like(dy)) if layers[-2].bias else None)
     _, norm = layers[-1].backward(params[-1], residuals[-1], dy, lambda factor: factor)
     front = params[:-2]

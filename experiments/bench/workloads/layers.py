@@ -4,21 +4,18 @@ Autodiff gets the layer as a JAX user writes it, and once more in the form that 
 among those we know: one that keeps less, or shares more between the two passes.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 import jaxnn as nn
-from experiments.bench import passes, sparse_rows
+from experiments.bench import forms, passes, sparse_rows
 from experiments.bench.method import races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
 
-WIDE, SQUARE = (512, 2048), (1024, 512)
-EPS = nn.BatchNorm().eps
+WIDE, SQUARE, ROWS, IMAGES = (512, 2048), (1024, 512), (4096, 512), (32, 28, 28, 32)
 
 
 class Row(NamedTuple):
@@ -44,50 +41,6 @@ def functional(name: str, **options: Any) -> Callable[..., Any]:
     return lambda torch, params, x: getattr(torch.nn.functional, name)(x, **options)
 
 
-def batch_norm(params: Any, x: Any, key: Any) -> Any:
-    """As in the paper."""
-    xhat = (x - x.mean(0)) / jnp.sqrt(x.var(0) + EPS)
-    return params.scale * xhat + params.shift
-
-
-def folded_batch_norm(params: Any, x: Any, key: Any) -> Any:
-    """As one affine map of x, its scale and shift computed once a feature."""
-    m = x.mean(0)
-    s = params.scale * lax.rsqrt(jnp.square(x - m).mean(0) + EPS)
-    return x * s + (params.shift - m * s)
-
-
-def dropout(rate: float) -> Callable[..., Any]:
-    """A mask by `jax.random.bernoulli`."""
-
-    def function(params: Any, x: Any, key: Any) -> Any:
-        m = jax.random.bernoulli(key, 1 - rate, x.shape)
-        return jnp.where(m, x / (1 - rate), 0)
-
-    return function
-
-
-def dropout_by_bytes(rate: float) -> Callable[..., Any]:
-    """A byte for each entry: four from each word that is drawn, the rate in steps of 1/256."""
-
-    def function(params: Any, x: Any, key: Any) -> Any:
-        words = jax.random.bits(key, (x.size // 4,), jnp.uint32)
-        m = lax.bitcast_convert_type(words, jnp.uint8).reshape(x.shape) < round(256 * (1 - rate))
-        return jnp.where(m, x / (1 - rate), 0)
-
-    return function
-
-
-def dropconnect(rate: float) -> Callable[..., Any]:
-    """The same mask on a weight."""
-    return lambda params, x, key: x @ dropout(rate)((), params.w, key) + params.b
-
-
-def stable_softplus(x: Any) -> Any:
-    """log(1 + e^x) without logaddexp and what that does about infinities."""
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
-
-
 def activations() -> Iterator[Row]:
     """One by one. The derivative of several comes out of y already, in JAX too."""
     for layer, idiomatic, strongest, name, options in (
@@ -95,19 +48,14 @@ def activations() -> Iterator[Row]:
         (nn.tanh, jnp.tanh, None, "tanh", {}),
         (nn.relu, lambda x: jnp.maximum(x, 0), jax.nn.relu, "relu", {}),
         (nn.leaky_relu, jax.nn.leaky_relu, lambda x: jnp.maximum(x, 0.01 * x), "leaky_relu", {}),
-        (nn.softplus, jax.nn.softplus, stable_softplus, "softplus", {}),
+        (nn.softplus, jax.nn.softplus, forms.stable_softplus, "softplus", {}),
         (nn.elu, jax.nn.elu, None, "elu", {}),
-        (nn.gelu, lambda x: jax.nn.gelu(x, approximate=False), exact_gelu, "gelu", {}),
+        (nn.gelu, lambda x: jax.nn.gelu(x, approximate=False), forms.exact_gelu, "gelu", {}),
         (nn.silu, jax.nn.silu, None, "silu", {}),
         (nn.softmax, jax.nn.softmax, None, "softmax", {"dim": -1}),
     ):
         shape = (2048, 1024) if layer is nn.softmax else WIDE
         yield Row(layer, shape, plain(idiomatic), plain(strongest), functional(name, **options))
-
-
-def exact_gelu(x: Any) -> Any:
-    """By erf, whose derivative is a single exponential."""
-    return 0.5 * x * (1 + lax.erf(x / math.sqrt(2)))
 
 
 def others() -> Iterator[Row]:
@@ -122,9 +70,9 @@ def others() -> Iterator[Row]:
     yield Row(
         nn.BatchNorm(),
         SQUARE,
-        batch_norm,
-        folded_batch_norm,
-        lambda torch, p, x: torch.nn.functional.batch_norm(x, None, None, *p, True, 0.0, EPS),
+        forms.batch_norm,
+        forms.folded_batch_norm,
+        lambda torch, p, x: torch.nn.functional.batch_norm(x, None, None, *p, True, 0.0, forms.EPS),
     )
     yield Row(
         nn.layers.Rescale(),
@@ -135,21 +83,48 @@ def others() -> Iterator[Row]:
     )
 
 
+def by_position() -> Iterator[Row]:
+    """Normalisations of each example by itself."""
+    yield Row(
+        nn.LayerNorm(),
+        ROWS,
+        forms.layer_norm,
+        forms.layer_norm_by_blocks,
+        lambda torch, p, x: torch.nn.functional.layer_norm(x, x.shape[-1:], *p, forms.LAYER_EPS),
+    )
+    yield Row(
+        nn.RMSNorm(),
+        ROWS,
+        forms.rms_norm,
+        None,
+        lambda torch, p, x: torch.nn.functional.rms_norm(x, x.shape[-1:], p[0], forms.LAYER_EPS),
+    )
+    yield Row(
+        nn.GroupNorm(8),
+        IMAGES,
+        forms.group_norm,
+        None,
+        lambda torch, p, x: torch.nn.functional.group_norm(
+            x.movedim(-1, 1), 8, *p, forms.LAYER_EPS
+        ).movedim(1, -1),
+    )
+
+
 def random() -> Iterator[Row]:
     """Those with a mask."""
     for rate in (0.5, 0.4):
         yield Row(
             nn.Dropout(rate),
             (256, 2048),
-            dropout(rate),
-            dropout_by_bytes(rate),
+            forms.dropout(rate),
+            forms.dropout_by_bytes(rate),
             functional("dropout", p=rate),
             answer=passes.masked(rate),
         )
     yield Row(
         nn.DropConnect(512, drop_rate=0.5),
         (256, 512),
-        dropconnect(0.5),
+        forms.dropconnect(0.5),
         None,
         lambda torch, p, x: x @ torch.nn.functional.dropout(p[0], 0.5) + p[1],
         answer=passes.masked_weight(0.5),
@@ -216,7 +191,7 @@ def race(row: Row) -> Case:
 
 def cases(quick: bool) -> Iterator[Case]:
     """All layers; with a batch of 64 if quick."""
-    for rows in (others(), random(), activations(), lookups(), combined()):
+    for rows in (others(), by_position(), random(), activations(), lookups(), combined()):
         for row in rows:
             yield race(row._replace(shape=(64, *row.shape[1:])) if quick else row)
     yield sparse_rows.case(quick)
@@ -243,6 +218,7 @@ WORKLOAD = Workload(
     (
         Goal(7, "batch-norm: beside jax.vjp", ">= 3", speed(nn.BatchNorm(), "1024 x 512")),
         Goal(7, "batch-norm: temporary memory, jax.vjp being 1", "<= 0.02", share_of_memory),
+        Goal(7, "layer-norm: beside jax.vjp", ">= 2.2", speed(nn.LayerNorm(), "4096 x 512")),
         Goal(9, "dropout at 0.4: beside bernoulli", ">= 2.5", speed(nn.Dropout(0.4), "256 x 2048")),
         Goal(9, "dropout at 0.5: beside bernoulli", ">= 8", speed(nn.Dropout(0.5), "256 x 2048")),
         *sparse_rows.GOALS,

@@ -1,8 +1,8 @@
 """Memory: what need not be kept, and what need never be there at once. One value and gradient.
 
 The head is a linear map from 128 to 16,384 classes with softmax cross-entropy, for 512 rows. The
-blocks are 12 times x + 1024-gelu-256 of x, on 2,048 rows, with a quadratic cost. Memory is the
-table's second column; what it costs in time is beside it.
+blocks are 12 times x + 1024-gelu-256 of x behind a layer-norm, on 2,048 rows, with a quadratic
+cost. Memory is the table's second column; what it costs in time is beside it.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from jax import lax
 
 import jaxnn as nn
 from experiments.bench.beside_autodiff import by_logsumexp
+from experiments.bench.forms import layer_norm
 from experiments.bench.method import Program, races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload, ratio
 
@@ -80,9 +81,9 @@ def tied(params: Any, ids: Any, y: Any) -> Any:
 
 
 def block(x: Any, params: Any) -> Any:
-    """x + 256 of gelu of 1024."""
-    first, _, last = params
-    hidden = jax.nn.gelu(x @ first.w + first.b, approximate=False)
+    """x + 256 of gelu of 1024 of x, normalised."""
+    norm, first, _, last = params
+    hidden = jax.nn.gelu(layer_norm(norm, x, None) @ first.w + first.b, approximate=False)
     return x + hidden @ last.w + last.b
 
 
@@ -107,7 +108,7 @@ def checkpointed(params: Any, x: Any, y: Any) -> Any:
 HEAD_LAYER = nn.Dense(CLASSES)
 PARTS = nn.Chunked(HEAD_LAYER, PART)
 TIE = nn.Tie(nn.serial(nn.Embedding(CLASSES, WIDTH), PARTS), ("[0].rows", "[1].w"))
-BLOCK = nn.Skip(nn.serial(nn.Dense(1024), nn.gelu, nn.Dense(256)))
+BLOCK = nn.Skip(nn.serial(nn.LayerNorm(), nn.Dense(1024), nn.gelu, nn.Dense(256)))
 BLOCK_NET = nn.Repeat(BLOCK, 12)
 LEAN = nn.Repeat(nn.Recompute(BLOCK), 12)
 

@@ -14,6 +14,7 @@ import jaxnn as nn
 from experiments.bench import passes
 from experiments.bench.method import races
 from experiments.bench.workload import Case, Contender, Found, Goal, Workload
+from jaxnn.layers.images.windows import each
 
 
 class Row(NamedTuple):
@@ -39,11 +40,12 @@ ROWS = (
 
 def convolution(layer: nn.Conv) -> Callable[..., Any]:
     """As a user of JAX writes it."""
-    strides = (layer.stride,) * 2
+    strides = each(layer, "stride", (0, 0))
+    padding: Any = layer.padding
 
     def function(params: Any, x: Any, key: Any) -> Any:
         numbers = ("NHWC", "HWIO", "NHWC")
-        y = lax.conv_general_dilated(x, params.w, strides, layer.padding, dimension_numbers=numbers)
+        y = lax.conv_general_dilated(x, params.w, strides, padding, dimension_numbers=numbers)
         return y + params.b
 
     return function
@@ -51,7 +53,7 @@ def convolution(layer: nn.Conv) -> Callable[..., Any]:
 
 def products(layer: nn.Conv) -> Callable[..., Any]:
     """Patches cut out by slices, times the kernel as a matrix."""
-    k, s = layer.window, layer.stride
+    k, s = (each(layer, name, (0, 0))[0] for name in ("window", "stride"))
 
     def function(params: Any, x: Any, key: Any) -> Any:
         if layer.padding == "SAME":

@@ -87,7 +87,8 @@ class SlopeAtKink(ReLU, name="relu"):
 class NoBatchMean(BatchNorm):
     def backward(self, params, residuals, dy, read):
         dx, readings = super().backward(params, residuals, dy, read)
-        return dx + residuals[1] * (params.scale * dy).mean(0), readings
+        s = (residuals[1].variance + self.eps) ** -0.5
+        return dx + s * (params.scale * dy).mean(0), readings
 
 
 class ForgottenMask(Dropout):

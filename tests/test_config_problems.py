@@ -108,8 +108,8 @@ ONE_PROBLEM = {
     "nan": (("lr = 1", "lr = nan"), "train.lr: expected a finite number (got nan)"),
     "inf": (("lr = 1", "l1 = inf\nlr = 1"), "train.l1: expected a finite number (got inf)"),
     "unknown layer": (
-        ('kind = "activation"', 'kind = "pool"'),
-        f"model.layers.1: unknown layer 'pool', known: {LAYERS}",
+        ('kind = "activation"', 'kind = "quux"'),
+        f"model.layers.1: unknown layer 'quux', known: {LAYERS}",
     ),
     "misspelt layer": (
         ('kind = "dense"', 'kind = "Dence"'),

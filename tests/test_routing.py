@@ -205,7 +205,7 @@ REFUSED = [
     (lambda: run(Join(Main(nn.tanh)), (A, B)), "expected a layer that returns one array, got .*32"),
     (lambda: run(Skip(Take(0)), (A, B)), r"from tuple to tuple, got float32 \(3, 5\) of \(float32"),
     (lambda: run(Skip(Main(Dense(2))), (A, B)), r"to keep the shape \(3, 5\) of x, got \(3, 2\)"),
-    (lambda: run(Parallel((Main(nn.tanh),), "sum"), (A, B)), r"in a Parallel, got .*end it with"),
+    (lambda: run(Parallel((Main(nn.tanh),), "sum"), (A, B)), r"side by side, got .*end it with"),
     (lambda: run(Repeat(Take(0), 2), (A, B)), r"shape and dtype of x, \(float32.*, got float32"),
     (lambda: asked((A, B[1:]), Take(0)), r"one length.*\(3, 5\), float32 \(2, 5\)\); repeat what"),
     (lambda: asked((A, B), Main(nn.tanh)), r"softmax_cross_entropy: .*end it with Take\(0\)"),

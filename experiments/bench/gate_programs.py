@@ -72,11 +72,6 @@ LAYERS: tuple[tuple[tuple[int, ...], Callable[[], nn.Layer]], ...] = (
     ((64, 96), lambda: nn.BatchNorm()),
     ((16, 24, 96), lambda: nn.BatchNorm()),
     ((64, 96), lambda: nn.layers.Rescale()),
-    ((1024, 512), lambda: nn.LayerNorm()),  # in parts
-    ((16, 24, 96), lambda: nn.RMSNorm()),
-    ((16, 24, 96), lambda: nn.GroupNorm(8)),
-    ((16, 24, 96), lambda: nn.InstanceNorm()),
-    ((64, 96), lambda: nn.WeightNorm(nn.Dense(128))),
     ((64, 96), lambda: nn.Skip(nn.serial(nn.Dense(96), nn.tanh))),
     ((64, 96), lambda: nn.Repeat(nn.serial(nn.Dense(96), nn.tanh), 8)),
     ((64, 96), lambda: nn.Repeat(nn.Recompute(nn.serial(nn.Dense(96), nn.tanh)), 8)),

@@ -54,20 +54,19 @@ def spread(d: Array, w: Array, laid: Windows, groups: int = 1) -> Any:
 
 def correlate(x: Array, d: Array, laid: Windows, groups: int = 1, sums: Dtype = None) -> Any:
     """dw = sum_(n, i) x[n, s i + d u - p, c] d[n, i, o], (*window, n_in / groups, n_out)."""
-    last, inner = x.ndim - 1, tuple(range(1, x.ndim - 1))
-    over_batch = (last, 0, *inner)  # the channels are what does not mix, the batch is summed over
-    return lax.conv_general_dilated(
-        x,
-        d,
+    # The channels are what does not mix, the batch is summed over. Both are put where XLA wants
+    # them: told by dimension numbers alone, a loop on a CPU takes 28 times as long.
+    dw = lax.conv_general_dilated(
+        jnp.moveaxis(x, (0, -1), (-1, 0)),
+        jnp.moveaxis(d, 0, -2),
         laid.dilation,
         [(p, q - r) for (p, q), r in zip(laid.pads, laid.rest, strict=True)],
         rhs_dilation=laid.stride,
-        dimension_numbers=lax.ConvDimensionNumbers(
-            over_batch, over_batch, (last - 1, last, *(i - 1 for i in inner))
-        ),
+        dimension_numbers=_channels_last(x.ndim),
         batch_group_count=groups,
         preferred_element_type=sums,
     )
+    return jnp.moveaxis(dw, 0, -2)
 
 
 def patches(x: Array, laid: Windows) -> Any:

@@ -230,6 +230,17 @@ def test_k_fac_trains_a_convolution_and_leaves_biases_of_places_to_the_plain_gra
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.parametrize("inside", ["float64", "bfloat16"])
+@pytest.mark.parametrize("layer", [Conv(4, 2), ConvTranspose(4, 2), Conv(4, 2, groups=2)], ids=repr)
+@pytest.mark.usefixtures("x64")
+def test_gradients_of_the_examples_are_as_wide_as_the_parameters(layer, inside):
+    net, x = nn.MixedPrecision(layer, inside), jnp.ones((2, 5, 3, 2), jnp.float32)
+    params = net.init(KEY, x)
+    y = jnp.zeros(jax.eval_shape(net.forward, params, x)[0].shape, jnp.float32)
+    _, each = nn.backprop(net, nn.half_square, params, x, y, read=nn.per_example)
+    assert {leaf.dtype for leaf in jax.tree.leaves(each)} == {jnp.dtype("float32")}
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (2, 1, 28, 28)])
 def test_channels_first_are_refused_with_what_to_write(shape):
     for layer in (Conv(4, 3), ConvTranspose(4, 3), LocallyConnected(4, 3)):

@@ -52,7 +52,8 @@ class ConvOuter(Terms):
         )
         found = found.reshape(len(d), *self.laid.window, found.shape[2], -1)
         found = swapped(found, groups) if self.transpose else found
-        return found if self.unit is None else found * self.unit.astype(wide)
+        found = found if self.unit is None else found * self.unit.astype(wide)
+        return found if self.sums is None else found.astype(self.sums)
 
     def along(self, v: Array) -> Array:
         """<G(d[n]), v> for each n, by one more forward sweep."""

@@ -5,73 +5,44 @@ from typing import Any
 
 import jax
 
-from jaxnn.core.factors import Factor
+from jaxnn.core.factors import Changed, Factor
 from jaxnn.core.types import Array, ArrayLike
 
 
-class Masked(Factor):
+class Masked(Changed):
     """The gradient of `part`, entry by entry times `mask`: a parameter used as mask * w.
 
     mask is shaped like the parameter and the same for all examples.
     """
 
-    part: Factor
     mask: Any
 
     def contract(self, c: ArrayLike = 1.0) -> Array:
         return self.mask * self.part.contract(c)
 
-    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
-        arrays, build = self.part.rows()
-        return arrays, lambda some: Masked(build(some), self.mask)
-
-    def errors(self) -> tuple[Array, ...]:
-        return self.part.errors()
-
-    def size(self) -> int:
-        return self.part.size()
-
-    def scaled(self, s: Array) -> "Masked":
-        return Masked(self.part.scaled(s), self.mask)
-
     def transposed(self) -> "Masked":
         return Masked(self.part.transposed(), self.mask.T)
 
 
-class Along(Factor):
+class Along(Changed):
     """<q, G> for each output, over all axes but the last: (n_out,), of a G (..., n_out).
 
     How far the gradient of `part` goes along q, shaped like the parameter.
     """
 
-    part: Factor
     q: Any
 
     def contract(self, c: ArrayLike = 1.0) -> Array:
         return along(self.q, self.part.contract(c))
 
-    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
-        arrays, build = self.part.rows()
-        return arrays, lambda some: Along(build(some), self.q)
 
-    def errors(self) -> tuple[Array, ...]:
-        return self.part.errors()
-
-    def size(self) -> int:
-        return self.part.size()
-
-    def scaled(self, s: Array) -> "Along":
-        return Along(self.part.scaled(s), self.q)
-
-
-class Across(Factor):
+class Across(Changed):
     """gain G - sum p <q, G> over the pairs (p, q), of a G (..., n_out).
 
     With one pair (gain u, u), u of length 1, what of the gradient of `part` stands at right angles
     to u. gain is (n_out,), p and q are shaped like the parameter.
     """
 
-    part: Factor
     gain: Any
     pairs: tuple[tuple[Any, Any], ...]
 
@@ -81,19 +52,6 @@ class Across(Factor):
         for p, q in self.pairs:
             found = found - p.astype(g.dtype) * along(q, g)
         return found
-
-    def rows(self) -> tuple[Any, Callable[[Any], Any]]:
-        arrays, build = self.part.rows()
-        return arrays, lambda some: Across(build(some), self.gain, self.pairs)
-
-    def errors(self) -> tuple[Array, ...]:
-        return self.part.errors()
-
-    def size(self) -> int:
-        return self.part.size()
-
-    def scaled(self, s: Array) -> "Across":
-        return Across(self.part.scaled(s), self.gain, self.pairs)
 
     def turned(self, v: Array) -> Array:
         """The direction in which G itself is as far as this is along v."""

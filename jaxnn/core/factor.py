@@ -158,17 +158,15 @@ class Terms(Factor):
         return (getattr(wide, "d"),)  # noqa: B009
 
 
-class Transposed(Factor):
-    """The gradient of `part`, transposed."""
+class Changed(Factor):
+    """Base of what is made, linearly, of the gradients of one `part`. A subclass has its other
+    fields behind it, the same for all examples, and writes `contract`."""
 
     part: Factor
 
-    def contract(self, c: ArrayLike = 1.0) -> Array:
-        return self.part.contract(c).T
-
     def rows(self) -> tuple[Any, Callable[[Any], Any]]:
         arrays, build = self.part.rows()
-        return arrays, lambda some: Transposed(build(some))
+        return arrays, lambda some: self.replace(part=build(some))
 
     def errors(self) -> tuple[Array, ...]:
         return self.part.errors()
@@ -177,7 +175,14 @@ class Transposed(Factor):
         return self.part.size()
 
     def scaled(self, s: Array) -> Factor:
-        return Transposed(self.part.scaled(s))
+        return self.replace(part=self.part.scaled(s))
+
+
+class Transposed(Changed):
+    """The gradient of `part`, transposed."""
+
+    def contract(self, c: ArrayLike = 1.0) -> Array:
+        return self.part.contract(c).T
 
     def transposed(self) -> Factor:
         return self.part

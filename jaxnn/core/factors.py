@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxnn.core.factor import (
+    Changed as Changed,
     Factor as Factor,
     Terms as Terms,
     Transposed as Transposed,

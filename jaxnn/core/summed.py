@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnn.core.composed import Across, Along, Masked, Tied
+from jaxnn.core.composed import Tied
 from jaxnn.core.conv_outer import ConvOuter, LocalOuter
-from jaxnn.core.factors import Factor, Formed, Outer, Rows, Scaled, Sum, Transposed
+from jaxnn.core.factors import Changed, Factor, Formed, Outer, Rows, Scaled, Sum
 from jaxnn.core.reader import Found, Reader, as_reader, keep, marked, over_found
 from jaxnn.core.trees import over
 from jaxnn.core.types import Array, Read, Tree
@@ -143,24 +143,9 @@ def _formed(factor: Formed, others: list[Any], axis: int) -> Formed:
 
 
 @joined.register
-def _masked(factor: Masked, others: list[Any], axis: int) -> Masked:
-    return Masked(joined(factor.part, [one.part for one in others], axis), factor.mask[0])
-
-
-@joined.register
-def _along(factor: Along, others: list[Any], axis: int) -> Along:
-    return Along(joined(factor.part, [one.part for one in others], axis), factor.q[0])
-
-
-@joined.register
-def _across(factor: Across, others: list[Any], axis: int) -> Across:
-    gain, pairs = jax.tree.map(lambda leaf: leaf[0], (factor.gain, factor.pairs))
-    return Across(joined(factor.part, [one.part for one in others], axis), gain, pairs)
-
-
-@joined.register
-def _transposed(factor: Transposed, others: list[Any], axis: int) -> Transposed:
-    return Transposed(joined(factor.part, [one.part for one in others], axis))
+def _changed(factor: Changed, others: list[Any], axis: int) -> Changed:
+    part = joined(factor.part, [one.part for one in others], axis)
+    return jax.tree.map(lambda leaf: leaf[0], factor.replace(part=None)).replace(part=part)
 
 
 @joined.register

@@ -1,6 +1,7 @@
 """Layers side by side, on the same input."""
 
 from functools import reduce
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -88,6 +89,34 @@ class Branches(Layer):
             tangents.append(t)
         return vys, tuple(tangents)
 
+    def _pulled(
+        self, params: Params, residuals: list[Tree], errors: list[Any], read: Read
+    ) -> tuple[Tree, tuple[Any, ...]]:
+        """dx, the sum over the layers, and the readings, given the error of each output."""
+        dx, readings = None, []
+        for i, layer in enumerate(self.layers):
+            with located(f"[{i}]", layer):
+                dx_i, reading = layer.backward(params[i], residuals[i], errors[i], read)
+            dx = added(dx, dx_i)
+            readings.append(reading)
+        return dx, tuple(readings)
+
+    def _bent(
+        self,
+        params: Params,
+        kept: list[tuple[Tree, Tree]],
+        errors: list[tuple[Any, Any]],
+        read: Read,
+    ) -> tuple[Tree, Tree, tuple[Any, ...]]:
+        """dx, rdx and the readings, given (residuals, tangents) and the errors of each layer."""
+        dx, rdx, readings = None, None, []
+        for i, layer in enumerate(self.layers):
+            with located(f"[{i}]", layer):
+                dx_i, rdx_i, reading = layer.bend(params[i], *kept[i], *errors[i], read)
+            dx, rdx = added(dx, dx_i), added(rdx, rdx_i)
+            readings.append(reading)
+        return dx, rdx, tuple(readings)
+
 
 class Parallel(Branches):
     """Several layers on the same input, merged: their sum, or joined along the last axis.
@@ -109,16 +138,8 @@ class Parallel(Branches):
         return self._merged(ys), _with_shapes(residuals, ys)
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        dx, readings, start = None, [], 0
-        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
-            part, stop = dy, start + shape.dims[-1]
-            if self.merge == "concat":
-                part, start = dy[..., start:stop], stop
-            with located(f"[{i}]", layer):
-                dx_i, reading = layer.backward(params[i], r, part, read)
-            dx = added(dx, dx_i)
-            readings.append(reading)
-        return dx, tuple(readings)
+        errors = self._parts(dy, residuals)
+        return self._pulled(params, [r for r, _ in residuals], errors, read)
 
     def resume(
         self, params: Params, state: Tree, x: Tree, key: Key = None
@@ -138,16 +159,16 @@ class Parallel(Branches):
     def bend(
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
-        dx, rdx, readings, start = None, None, [], 0
-        for i, (layer, (r, shape)) in enumerate(zip(self.layers, residuals, strict=True)):
-            part, rpart, stop = dy, rdy, start + shape.dims[-1]
-            if self.merge == "concat":
-                part, rpart, start = dy[..., start:stop], rdy[..., start:stop], stop
-            with located(f"[{i}]", layer):
-                dx_i, rdx_i, reading = layer.bend(params[i], r, tangents[i], part, rpart, read)
-            dx, rdx = added(dx, dx_i), added(rdx, rdx_i)
-            readings.append(reading)
-        return dx, rdx, tuple(readings)
+        kept = [(r, t) for (r, _), t in zip(residuals, tangents, strict=True)]
+        errors = zip(self._parts(dy, residuals), self._parts(rdy, residuals), strict=True)
+        return self._bent(params, kept, list(errors), read)
+
+    def _parts(self, dy: Tree, residuals: Tree) -> list[Any]:
+        """The part of dy for each layer: all of it, or where its output was joined to the rest."""
+        if self.merge == "sum":
+            return [dy] * len(self.layers)
+        ends = list(accumulate(shape.dims[-1] for _, shape in residuals))
+        return [dy[..., start:stop] for start, stop in pairwise([0, *ends])]
 
     def _merged(self, ys: list[Any]) -> Any:
         self._check_outputs([y.shape for y in ys])

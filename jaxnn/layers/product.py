@@ -6,8 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxnn.core.layer import Read
-from jaxnn.core.refusals import located
-from jaxnn.core.trees import added, wide_dtype
+from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.parallel import Branches
 
@@ -36,14 +35,9 @@ class Product(Branches):
         return self._multiplied(ys), tuple(zip(residuals, ys, strict=True))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        dx, readings, ys = None, [], [y for _, y in residuals]
-        for i, (layer, (r, y)) in enumerate(zip(self.layers, residuals, strict=True)):
-            with located(f"[{i}]", layer):
-                d = _summed(jnp.asarray(dy) * _product(ys, i), y)
-                dx_i, reading = layer.backward(params[i], r, d, read)
-            dx = added(dx, dx_i)
-            readings.append(reading)
-        return dx, tuple(readings)
+        ys = [y for _, y in residuals]
+        errors = [_summed(jnp.asarray(dy) * _product(ys, i), y) for i, y in enumerate(ys)]
+        return self._pulled(params, [r for r, _ in residuals], errors, read)
 
     def resume(
         self, params: Params, state: Tree, x: Tree, key: Key = None
@@ -61,19 +55,15 @@ class Product(Branches):
         self, params: Params, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
     ) -> tuple[Tree, Tree, Tree]:
         ys, vys = [y for _, y in residuals], [vy for _, vy in tangents]
-        dx, rdx, readings = None, None, []
-        for i, layer in enumerate(self.layers):
+        errors = []
+        for i, y in enumerate(ys):
             d, rd = dy * _product(ys, i), rdy * _product(ys, i)
             for k, vy in enumerate(vys):
                 if k != i and vy is not None:
                     rd = rd + dy * vy * _product(ys, i, k)
-            with located(f"[{i}]", layer):
-                given = params[i], residuals[i][0], tangents[i][0]
-                errors = _summed(d, ys[i]), _summed(rd, ys[i])
-                dx_i, rdx_i, reading = layer.bend(*given, *errors, read)
-            dx, rdx = added(dx, dx_i), added(rdx, rdx_i)
-            readings.append(reading)
-        return dx, rdx, tuple(readings)
+            errors.append((_summed(d, y), _summed(rd, y)))
+        kept = [(r, t) for (r, _), (t, _) in zip(residuals, tangents, strict=True)]
+        return self._bent(params, kept, errors, read)
 
     def _multiplied(self, ys: list[Any]) -> Array:
         shapes = [y.shape for y in ys]

@@ -10,6 +10,7 @@ from jax import lax
 from jaxnn.core.layer import Layer, Read, Shape
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.layers.images.sliding import counter, placed
 from jaxnn.layers.images.windows import Each, check_images, each
 
 Bins = list[tuple[int, int]]
@@ -79,7 +80,8 @@ class AdaptiveMaxPool(Layer):
             parts = _cut(y, axis, bins)
             places = [jnp.argmax(part, axis, keepdims=True) for part in parts]
             y = jnp.concatenate([part.max(axis, keepdims=True) for part in parts], axis)
-            which.append(jnp.concatenate(places, axis).astype(_counter(bins)))
+            longest = max(b - a for a, b in bins)
+            which.append(jnp.concatenate(places, axis).astype(counter(longest)))
         return y, (tuple(which), Shape(x.shape))
 
     def backward(self, params: Params, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
@@ -119,9 +121,7 @@ def _added(parts: Sequence[Array], axis: int, bins: Bins, size: int) -> Array:
     """The parts added up where they were cut."""
     total: Any = 0
     for part, (a, b) in zip(parts, bins, strict=True):
-        ends = [(0, 0, 0)] * part.ndim
-        ends[axis] = (a, size - b, 0)
-        total = total + lax.pad(part, jnp.zeros((), part.dtype), ends)
+        total = total + placed(part, axis, a, size - b)
     return total
 
 
@@ -133,7 +133,3 @@ def _won(place: Array, axis: int, bins: Bins) -> list[Array]:
         shape[axis] = b - a
         found.append(part == np.arange(b - a, dtype=place.dtype).reshape(shape))
     return found
-
-
-def _counter(bins: Bins) -> Any:
-    return np.min_scalar_type(max(b - a for a, b in bins) - 1)

@@ -15,7 +15,7 @@ from jaxnn.layers.images.sliding import (
     blocks,
     check_no_window_is_padding,
     lines,
-    spread,
+    shared,
     unblocked,
     window_axes,
 )
@@ -67,9 +67,7 @@ class AvgPool(Layer):
         d = dy.astype(wide_dtype(dy))
         d = d * self._share(laid, d)
         if apart(laid):
-            pairs = [size for m, k in zip(laid.places, laid.window, strict=True) for size in (m, k)]
-            d = jnp.broadcast_to(spread(d, laid), (len(d), *pairs, d.shape[-1]))
-            return unblocked(d, laid).astype(dy.dtype), ()
+            return unblocked(shared(d, laid), laid).astype(dy.dtype), ()
         for line in reversed(lines(laid)):
             d = line.gathered([d] * line.window)
         return d.astype(dy.dtype), ()

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnn.core.types import Array
+from jaxnn.layers.images.sliding import placed
 
 Beyond = Literal["zeros", "circular", "reflect", "replicate"]
 Pads = tuple[tuple[int, int], ...]
@@ -20,9 +21,8 @@ _MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge"}  # as j
 
 
 def extended(x: Array, pads: Pads, beyond: Beyond) -> Any:
-    """x (batch, *sizes, channels) with p entries in front and q behind each inner axis."""
-    pairs = ((0, 0), *pads, (0, 0))
-    return jnp.pad(x, pairs) if beyond == "zeros" else jnp.pad(x, pairs, _MODES[beyond])
+    """x (batch, *sizes, channels) with p copies in front and q behind each inner axis."""
+    return jnp.pad(x, ((0, 0), *pads, (0, 0)), _MODES[beyond])
 
 
 def folded(d: Array, pads: Pads, beyond: Beyond) -> Any:
@@ -40,7 +40,5 @@ def folded(d: Array, pads: Pads, beyond: Beyond) -> Any:
             parts = ((n - p, front), (0, behind)) if beyond == "circular" else ()
         d = inside
         for start, part in parts:
-            ends = [(0, 0, 0)] * d.ndim
-            ends[axis] = (start, n - start - part.shape[axis], 0)
-            d = d + lax.pad(part, jnp.zeros((), d.dtype), ends)
+            d = d + placed(part, axis, start, n - start - part.shape[axis])
     return d

@@ -16,6 +16,7 @@ from jaxnn.layers.images.sliding import (
     apart,
     blocks,
     check_no_window_is_padding,
+    counter,
     lines,
     spread,
     unblocked,
@@ -92,7 +93,7 @@ def largest_of_blocks(x: Array, laid: Windows) -> tuple[Array, Array]:
     if count <= FEW:
         return _chain([v[_entry(offset)] for offset in laid.offsets()], first)
     y = v.max(window_axes(laid))
-    last = jnp.asarray(count - 1, _counter(count))
+    last = jnp.asarray(count - 1, counter(count))
     place = jnp.where(_wins(v, spread(y, laid)), _places(laid), last).min(window_axes(laid))
     return y, jnp.maximum(place, first.astype(place.dtype)) if first.any() else place
 
@@ -124,7 +125,7 @@ def _chain(entries: list[Array], first: np.ndarray) -> tuple[Array, Array]:
     for entry in entries[1:]:
         y = jnp.where((entry > y) | (entry != entry), entry, y)
     last = len(entries) - 1
-    place = jnp.full(y.shape, last, _counter(len(entries)))
+    place = jnp.full(y.shape, last, counter(len(entries)))
     for u in reversed(range(last)):
         won = _wins(entries[u], y)
         won = won & (first <= u) if u < first.max() else won  # an x of -inf ties with the padding
@@ -163,10 +164,5 @@ def _entry(offset: tuple[int, ...]) -> tuple[Any, ...]:
 def _places(laid: Windows) -> np.ndarray:
     """The number of each entry of a window, the last axis fastest, shaped for `blocks`."""
     count = math.prod(laid.window)
-    numbers = np.arange(count, dtype=_counter(count))
+    numbers = np.arange(count, dtype=counter(count))
     return numbers.reshape(1, *(size for k in laid.window for size in (1, k)), 1)
-
-
-def _counter(count: int) -> Any:
-    """The narrowest dtype that counts so many entries."""
-    return np.min_scalar_type(count - 1)

@@ -11,6 +11,7 @@ from jaxnn.core.refusals import check_single
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Params, Tree
 from jaxnn.layers.images.edges import Pads, extended, folded
+from jaxnn.layers.images.windows import pairs_of
 
 Mode = Literal["constant", "reflect", "replicate", "circular"]
 
@@ -61,20 +62,13 @@ class Pad(Layer):
 
     def _pads(self, shape: tuple[int, ...]) -> Pads:
         """(in front, behind) of each inner axis."""
-        sizes, width = shape[1:-1], self.width
+        sizes = shape[1:-1]
         if not sizes:
             raise ValueError(
                 f"{self!r}: expected x (batch, *sizes, n), got shape {shape}; give x another axis, "
                 "as in x[..., None] for images of one channel"
             )
-        entries = (width,) * len(sizes) if isinstance(width, int) else width
-        pads: list[Any] = [(e, e) if isinstance(e, int) else e for e in entries]
-        if len(pads) != len(sizes) or not all(map(_is_pair, pads)):
-            raise ValueError(
-                f"{self!r}: expected width to be a whole number of 0 or more, or {len(sizes)} of "
-                "them or pairs (in front, behind), one for each inner axis of x, got shape "
-                f"{shape}"
-            )
+        pads = pairs_of(self, "width", len(sizes))
         copied = [n - 1 if self.mode == "reflect" else n for n in sizes]
         fixed = self.mode in ("constant", "replicate")
         if not fixed and any(max(pad) > n for pad, n in zip(pads, copied, strict=True)):
@@ -82,7 +76,7 @@ class Pad(Layer):
                 f"{self!r}: expected a width of at most {copied}, as many entries as there are to "
                 f"copy, got {pads} for x of shape {shape}; pad twice, or by another mode"
             )
-        return tuple(pads)
+        return pads
 
 
 def _fitting(layer: Pad, dtype: Any) -> Array:
@@ -93,8 +87,3 @@ def _fitting(layer: Pad, dtype: Any) -> Array:
             "Pixels() in front"
         )
     return jnp.asarray(layer.value, dtype)
-
-
-def _is_pair(entry: Any) -> bool:
-    both = isinstance(entry, tuple) and len(entry) == 2
-    return both and all(isinstance(e, int) and e >= 0 for e in entry)

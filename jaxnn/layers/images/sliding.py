@@ -18,6 +18,19 @@ from jaxnn.core.types import Array
 from jaxnn.core.windows import Windows
 
 
+def placed(x: Array, axis: int, low: int, high: int, between: int = 0, fill: float = 0.0) -> Array:
+    """x with so many entries `fill` in front, behind and between its own along one axis; fewer than
+    none cut off."""
+    ends = [(0, 0, 0)] * x.ndim
+    ends[axis] = (low, high, between)
+    return lax.pad(x, jnp.asarray(fill, x.dtype), ends)
+
+
+def counter(count: int) -> Any:
+    """The narrowest dtype that counts so many entries, from 0."""
+    return np.min_scalar_type(count - 1)
+
+
 def apart(laid: Windows) -> bool:
     """Whether the windows stand side by side, without holes, and do not overlap."""
     return laid.stride == laid.window and set(laid.dilation) <= {1}
@@ -31,8 +44,12 @@ def blocks(x: Array, laid: Windows, fill: float) -> Array:
     cut = zip(laid.sizes, laid.window, laid.places, laid.pads, strict=True)
     ends = [(p, k * m - p - n, 0) for n, k, m, (p, _) in cut]
     x = lax.pad(x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *ends, (0, 0, 0)])
-    pairs = [size for m, k in zip(laid.places, laid.window, strict=True) for size in (m, k)]
-    return x.reshape(x.shape[0], *pairs, x.shape[-1])
+    return x.reshape(x.shape[0], *_pairs(laid), x.shape[-1])
+
+
+def shared(y: Array, laid: Windows) -> Array:
+    """y (batch, *places, channels) at every entry of its window, as `blocks` has them."""
+    return jnp.broadcast_to(spread(y, laid), (len(y), *_pairs(laid), y.shape[-1]))
 
 
 def unblocked(d: Array, laid: Windows) -> Array:
@@ -54,6 +71,11 @@ def spread(y: Array, laid: Windows) -> Array:
     return jnp.expand_dims(y, window_axes(laid))
 
 
+def _pairs(laid: Windows) -> list[int]:
+    """(places, window) of each axis in turn."""
+    return [size for m, k in zip(laid.places, laid.window, strict=True) for size in (m, k)]
+
+
 class Line(NamedTuple):
     """The windows along one axis of x; structure, no arrays."""
 
@@ -67,9 +89,7 @@ class Line(NamedTuple):
 
     def entries(self, x: Array, fill: float) -> Iterator[Array]:
         """The entry u = 0, 1, ... of all windows, `fill` where it is padding."""
-        ends = [(0, 0, 0)] * x.ndim
-        ends[self.axis] = (*self.pads, 0)
-        x = lax.pad(x, jnp.asarray(fill, x.dtype), ends)
+        x = placed(x, self.axis, *self.pads, fill=fill)
         for u in range(self.window):
             start = u * self.dilation
             stop = start + self.stride * (self.places - 1) + 1
@@ -80,10 +100,8 @@ class Line(NamedTuple):
         total: Any = 0
         for u, part in enumerate(parts):
             low = u * self.dilation - self.pads[0]
-            ends = [(0, 0, 0)] * part.ndim
             high = self.size - (low + self.stride * (self.places - 1) + 1)
-            ends[self.axis] = (low, high, self.stride - 1)
-            total = total + lax.pad(part, jnp.zeros((), part.dtype), ends)
+            total = total + placed(part, self.axis, low, high, self.stride - 1)
         return total
 
     def inside(self) -> np.ndarray:

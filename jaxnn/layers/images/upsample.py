@@ -9,6 +9,7 @@ from jax import lax
 from jaxnn.core.layer import Layer, Read, Shape
 from jaxnn.core.trees import wide_dtype
 from jaxnn.core.types import Array, Key, Params, Tree
+from jaxnn.layers.images.sliding import placed
 from jaxnn.layers.images.windows import Each, check_images, each
 
 
@@ -83,12 +84,9 @@ def _back_between(dy: Array, axis: int, f: int) -> Array:
 def _shifted_back(d: Array, axis: int, shift: int) -> Array:
     """dx of y[i] = x[i + shift], where x goes on at its ends as it is there; shift is 1 or -1."""
     n = d.shape[axis]
-    ends = [(0, 0, 0)] * d.ndim
-    ends[axis] = (shift, -shift, 0)
-    moved = lax.pad(d, jnp.zeros((), d.dtype), ends)
     at = n - 1 if shift > 0 else 0
-    ends[axis] = (at, n - 1 - at, 0)
-    return moved + lax.pad(lax.slice_in_dim(d, at, at + 1, axis=axis), jnp.zeros((), d.dtype), ends)
+    edge = lax.slice_in_dim(d, at, at + 1, axis=axis)
+    return placed(d, axis, shift, -shift) + placed(edge, axis, at, n - 1 - at)
 
 
 def _weights(f: int) -> list[tuple[int, float]]:

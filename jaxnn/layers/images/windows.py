@@ -121,19 +121,25 @@ def pads_of(layer: Any, laid: Windows) -> tuple[tuple[int, int], ...]:
         along = zip(laid.sizes, laid.stride, laid.extents, strict=True)
         missing = [max((-(-n // s) - 1) * s + e - n, 0) for n, s, e in along]
         return tuple((m // 2, m - m // 2) for m in missing)  # the odd one behind
-    entries = (padding,) * rank if isinstance(padding, int) else padding
-    pairs = [(e, e) if isinstance(e, int) else e for e in entries]
+    return pairs_of(layer, "padding", rank, '"VALID", "SAME" or ')
+
+
+def pairs_of(layer: Any, name: str, rank: int, words: str = "") -> tuple[tuple[int, int], ...]:
+    """The field of that name, a number for all sides, or for each inner axis a number or a pair, as
+    pairs (in front, behind); `words` says what else it may be."""
+    value = getattr(layer, name)
+    entries = (value,) * rank if isinstance(value, int) else value
+    pairs: list[Any] = [(e, e) if isinstance(e, int) else e for e in entries]
     if len(pairs) != rank or not all(map(_is_pair, pairs)):
         raise ValueError(
-            f'{layer!r}: expected padding "VALID", "SAME", a whole number of 0 or more, or '
-            f"{rank} of them or pairs (in front, behind), one for each inner axis of x, "
-            f"got {padding!r}"
+            f"{layer!r}: expected {name} to be {words}a whole number of 0 or more, or {rank} of "
+            f"them or pairs (in front, behind), one for each inner axis of x, got {value!r}"
         )
-    return tuple((int(low), int(high)) for low, high in pairs)
+    return tuple(pairs)
 
 
 def _is_pair(entry: Any) -> bool:
-    both = isinstance(entry, tuple | list) and len(entry) == 2
+    both = isinstance(entry, tuple) and len(entry) == 2
     return both and all(isinstance(e, int) and e >= 0 for e in entry)
 
 

@@ -3,17 +3,16 @@
 from typing import Annotated
 
 import jaxnn.fast.draws as draws
-from jaxnn.core.composed import Tied
-from jaxnn.core.factors import Outer, Sum
-from jaxnn.core.layer import Layer, Read
+from jaxnn.core.factors import Factor, Outer
 from jaxnn.core.parameters import Affine
 from jaxnn.core.ranges import Count
-from jaxnn.core.refusals import check_features, check_record, check_weight, float_dtype, require_key
-from jaxnn.core.types import Key, Tree
+from jaxnn.core.refusals import check_features, check_weight, float_dtype, require_key
+from jaxnn.core.types import Array, Key, Tree
 from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
+from jaxnn.layers.linear_map import LinearMap
 
 
-class Dense(Layer):
+class Dense(LinearMap):
     """Affine map of the last axis.
 
         y = x w + b
@@ -40,7 +39,6 @@ class Dense(Layer):
     """How the biases start."""
     bias: bool = True
     """Whether a bias is added."""
-    curved = False
 
     def init(self, key: Key, x: Tree) -> Affine:
         check_features(self, x)
@@ -50,29 +48,15 @@ class Dense(Layer):
         b = self.b_init(key_b, (self.n_out,), dtype) if self.bias else None
         return Affine(w, b)
 
-    def forward(self, params: Affine, x: Tree, key: Key = None) -> tuple[Tree, Tree]:
-        check_record(self, params, Affine)
+    def check(self, params: Affine, x: Tree) -> None:
         check_features(self, x)
         check_weight(self, params.w, x)
-        y = x @ params.w
-        return (y + params.b if self.bias else y), x
 
-    def backward(self, params: Affine, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
-        x = residuals
-        dx = dy @ params.w.T
-        dw = read(Outer(x, dy))
-        db = read(Sum(dy)) if self.bias else None
-        return dx, Affine(dw, db)
+    def times(self, x: Array, w: Array) -> Array:
+        return x @ w
 
-    def push(self, params: Affine, residuals: Tree, vparams: Affine, vx: Tree) -> tuple[Tree, Tree]:
-        x = residuals
-        vy = x @ vparams.w if vx is None else x @ vparams.w + vx @ params.w
-        return (vy + vparams.b if self.bias else vy), (vparams.w, vx)
+    def back(self, x: Array, w: Array, dy: Array) -> Array:
+        return dy @ w.T
 
-    def bend(
-        self, params: Affine, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
-    ) -> tuple[Tree, Tree, Tree]:
-        x, (vw, vx) = residuals, tangents
-        dx, rdx = dy @ params.w.T, rdy @ params.w.T + dy @ vw.T
-        rdw = Outer(x, rdy) if vx is None else Tied((Outer(x, rdy), Outer(vx, dy)))
-        return dx, rdx, Affine(read(rdw), read(Sum(rdy)) if self.bias else None)
+    def outer(self, x: Array, dy: Array) -> Factor:
+        return Outer(x, dy)

@@ -17,7 +17,6 @@ from jaxnn.core.types import Array, Key, Tree
 from jaxnn.core.windows import Windows
 from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
 from jaxnn.layers.images.edges import Beyond, extended, folded
-from jaxnn.layers.images.linear_map import LinearMap
 from jaxnn.layers.images.windows import (
     Each,
     Padding,
@@ -27,6 +26,7 @@ from jaxnn.layers.images.windows import (
     check_places,
     windows,
 )
+from jaxnn.layers.linear_map import LinearMap
 
 
 class Conv(LinearMap):

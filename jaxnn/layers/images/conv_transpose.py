@@ -12,7 +12,6 @@ from jaxnn.core.refusals import float_dtype, require_key
 from jaxnn.core.types import Array, Key, Tree
 from jaxnn.core.windows import Windows
 from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
-from jaxnn.layers.images.linear_map import LinearMap
 from jaxnn.layers.images.windows import (
     Each,
     Padding,
@@ -23,6 +22,7 @@ from jaxnn.layers.images.windows import (
     each,
     pads_of,
 )
+from jaxnn.layers.linear_map import LinearMap
 
 
 class ConvTranspose(LinearMap):

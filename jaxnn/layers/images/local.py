@@ -15,8 +15,8 @@ from jaxnn.core.ranges import Count
 from jaxnn.core.refusals import check_dtype, float_dtype, require_key
 from jaxnn.core.types import Array, Key, Tree
 from jaxnn.initializers import BiasInitializer, Initializer, glorot, zeros
-from jaxnn.layers.images.linear_map import LinearMap
 from jaxnn.layers.images.windows import Each, Padding, check_channels_last, check_places, windows
+from jaxnn.layers.linear_map import LinearMap
 
 
 class LocallyConnected(LinearMap):

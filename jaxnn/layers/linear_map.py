@@ -1,4 +1,4 @@
-"""Affine maps that are no plain matrix: the base of convolutions and their kin."""
+"""Affine maps: the base of dense layers, convolutions and their kin."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ class LinearMap(Layer):
 
         dx = A^T(dy, w),   dw = sum A'(x, dy),   db = sum dy
 
-    A subclass says what A is by `times`, its transpose by x by `back`, and the factor of dw by
-    `outer`. Where w, b and x move:
+    A subclass has a field `bias`, whether there is a b. It says what A is by `times`, its transpose
+    by x by `back`, and the factor of dw by `outer`. Where w, b and x move:
 
         vy = A(x, vw) + A(vx, w) + vb
         rdx = A^T(rdy, w) + A^T(dy, vw),   rdw = sum A'(x, rdy) + A'(vx, dy)
@@ -45,7 +45,7 @@ class LinearMap(Layer):
         check_record(self, params, Affine)
         self.check(params, x)
         y = self.times(x, params.w)
-        return (y if params.b is None else y + params.b), x
+        return (y + params.b if self._biased else y), x
 
     def backward(self, params: Affine, residuals: Tree, dy: Tree, read: Read) -> tuple[Tree, Tree]:
         x = residuals
@@ -56,7 +56,7 @@ class LinearMap(Layer):
         x = residuals
         vy = self.times(x, vparams.w)
         vy = vy if vx is None else vy + self.times(vx, params.w)
-        return (vy if params.b is None else vy + vparams.b), (vparams.w, vx)
+        return (vy + vparams.b if self._biased else vy), (vparams.w, vx)
 
     def bend(
         self, params: Affine, residuals: Tree, tangents: Tree, dy: Tree, rdy: Tree, read: Read
@@ -70,5 +70,9 @@ class LinearMap(Layer):
 
     def _readings(self, params: Params, dw: Factor, dy: Array, read: Read) -> Any:
         """dw and db read; b is summed over all axes in front of its own."""
-        b = params.b
-        return Affine(read(dw), None if b is None else read(Sum(dy, rank=b.ndim)))
+        return Affine(read(dw), read(Sum(dy, rank=params.b.ndim)) if self._biased else None)
+
+    @property
+    def _biased(self) -> bool:
+        """Whether a bias is added."""
+        return getattr(self, "bias")  # noqa: B009 - each subclass declares its own

@@ -81,12 +81,12 @@ def scaled_sum(each, scales):
 
 def definitions(each, c, s, v, bound):
     """What every reading is, given the gradients of the examples."""
-    over = jax.tree.map
-    flat = over(lambda g: g.reshape(len(g), -1), each)
+    each_leaf = jax.tree.map
+    flat = each_leaf(lambda g: g.reshape(len(g), -1), each)
     whole = np.concatenate(jax.tree.leaves(flat), 1)
     p = c / c.sum()
-    mean = over(lambda g: np.tensordot(p, g, 1), each)
-    norms = over(lambda g: (g**2).sum(1), flat)
+    mean = each_leaf(lambda g: np.tensordot(p, g, 1), each)
+    norms = each_leaf(lambda g: (g**2).sum(1), flat)
     automatic = bound / (np.sqrt(total(norms)) + 0.01)
     large, small = (p @ whole) @ (p @ whole), p @ (whole**2).sum(1)
     trace = (small - large) / (1 - p @ p)
@@ -94,16 +94,16 @@ def definitions(each, c, s, v, bound):
     flat_scales = norm_scales(each, bound, lambda path: ())
     layer_scales = norm_scales(each, bound, lambda path: path[:-1])
     return {
-        "gradient": over(lambda g: np.tensordot(c, g, 1), each),
+        "gradient": each_leaf(lambda g: np.tensordot(c, g, 1), each),
         "per_example": each,
         "norms": norms,
         "gram_norms": norms,
         "each_norms": norms,
-        "second_moment": over(lambda g: (g**2).sum(0), each),
-        "variance": over(lambda g, m: np.tensordot(p, (g - m) ** 2, 1), each, mean),
+        "second_moment": each_leaf(lambda g: (g**2).sum(0), each),
+        "variance": each_leaf(lambda g, m: np.tensordot(p, (g - m) ** 2, 1), each, mean),
         "noise": Noise(trace / square, trace, square),
-        "gram": over(lambda g: g @ g.T, flat),
-        "directional": over(lambda g, v: g @ v.reshape(-1), flat, v),
+        "gram": each_leaf(lambda g: g @ g.T, flat),
+        "directional": each_leaf(lambda g, v: g @ v.reshape(-1), flat, v),
         "flat": scaled_sum(each, lambda path: c * flat_scales(path)),
         "per_layer": scaled_sum(each, lambda path: c * layer_scales(path)),
         "automatic": scaled_sum(each, lambda path: c * automatic),

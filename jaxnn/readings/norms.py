@@ -69,10 +69,9 @@ def _norms(factor: Factor, form: Form) -> Any:
 @_norms.register
 def _outer(factor: Outer, form: Form) -> Any:
     a, d = factor.sides()
-    n_positions, size = a.shape[1], a.shape[2] * d.shape[2]
-    if n_positions == 1:
+    if a.shape[1] == 1:
         return (a * a).sum((1, 2)) * (d * d).sum((1, 2))
-    if form == "auto" and 2 * n_positions**2 >= size:
+    if form == "auto" and _forming_pays(a.shape[1], a.shape[2] * d.shape[2]):
         return _formed(factor)
     inputs = jnp.matmul(a, a.swapaxes(1, 2), precision=HIGHEST)
     errors = jnp.matmul(d, d.swapaxes(1, 2), precision=HIGHEST)
@@ -81,10 +80,15 @@ def _outer(factor: Outer, form: Form) -> Any:
 
 @_norms.register
 def _convolved(factor: ConvOuter, form: Form) -> Any:
-    many = 2 * math.prod(factor.laid.places) ** 2 >= factor.gradient_size()
-    if not factor.folds or (form == "auto" and many):
+    many = _forming_pays(math.prod(factor.laid.places), factor.gradient_size())
+    if not factor.folds or (form == "auto" and many):  # before all patches are there at once
         return _formed(factor)
     return _outer(factor.unfolded(), form)
+
+
+def _forming_pays(n_positions: int, size: int) -> bool:
+    """Whether a gradient is smaller than the two products of all positions with each other."""
+    return 2 * n_positions**2 >= size
 
 
 @_norms.register

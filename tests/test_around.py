@@ -47,7 +47,7 @@ AROUND = {
     "MixedPrecision": lambda name, layer: MixedPrecision(layer, "float64"),
     "Skip": lambda name, layer: Skip(layer),
 }
-NO_PUSH = ("norm", "recurrence")  # these private layers have neither `push` nor `bend`
+NO_PUSH = ("recurrence",)  # a private layer, with neither `push` nor `bend`
 
 
 def definitions(net, params, x, y, c, v):
@@ -123,7 +123,7 @@ def check(net, with_products, x=None):
     x = draw(jnp.zeros((3, 2, 5)), 1) if x is None else x
     params, v = (draw(jax.eval_shape(net.init, KEY, x), seed) for seed in (3, 4))
     y = draw(jax.eval_shape(net.forward, params, x, KEY)[0], 2)
-    c = jnp.array([0.5, 0.0, 2.0, 1.0, 0.3, 0.7, 1.1])[: len(y)]
+    c = jnp.array([0.5, 0.0, 2.0, 1.0, 0.3, 0.7, 1.1, 0.9, 1.6, 0.2, 0.4])[: len(y)]
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def run(*given):
